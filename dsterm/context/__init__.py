@@ -1,0 +1,1 @@
+"""Choose what goes into the context window."""

@@ -1,0 +1,43 @@
+"""What the user chose: one frozen value from defaults, files, environment and flags. A change makes a new one."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from dsterm.core.models import PermissionMode, ThinkingMode
+
+
+class ReasoningFold(StrEnum):
+    """When a reasoning block folds to one line."""
+
+    ON_ANSWER = "on-answer"
+    NEVER = "never"
+    ALWAYS = "always"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings. Names are those of the settings file; `budget` is US dollars, `max_output` tokens, `attach_cap` bytes a file.
+
+    `max_turns` caps the model requests of a run (None: no cap), `max_steps` those of a single turn.
+    """
+
+    provider: str = "novita"
+    model: str = "pro"
+    mode: ThinkingMode = ThinkingMode.THINK
+    permission_mode: PermissionMode = PermissionMode.ASK
+    base_url: str = ""
+    theme: str = "dusk"
+    reasoning_fold: ReasoningFold = ReasoningFold.ON_ANSWER
+    budget: Decimal | None = None
+    max_turns: int | None = None
+    max_steps: int = 100
+    max_output: int = 65_536
+    attach_cap: int = 1_000_000
+    append_system_prompt: str = ""
+    allowed_tools: tuple[str, ...] | None = None
+    disallowed_tools: tuple[str, ...] = ()
+    mouse: bool = True
+    debug: bool = False

@@ -1,0 +1,293 @@
+"""Every fact the engine announces: frozen, JSON-safe, in pairs that begin and end.
+
+Durable events are the session log; deltas (`TextDelta`, `ReasoningDelta`, `ToolCallDelta`, `ToolProgress`) are for screens
+and never stored. Contracts: every begin gets one end, also on interrupt, error and after a crash; refused, unknown and
+failed tool calls end with ToolEnded; `seq` has no gaps in a session; unknown kinds are kept on load.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from dsterm.core.messages import AssistantMessage, Pack, ToolCall
+from dsterm.core.models import Cost, PermissionMode, Price, ThinkingMode, Usage
+from dsterm.core.provider import Failure, StopReason
+from dsterm.core.tools import Effect, Plan, Task, ToolResult
+
+
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next request will likely send: prompt tokens, those likely cached, and dollars for the prompt (None: unknown)."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    dollars: Decimal | None
+
+
+class TurnStarted(msgspec.Struct, frozen=True, kw_only=True, tag="TurnStarted"):
+    """The user sent a prompt; on disk before anything is sent."""
+
+    prompt: str
+
+
+class Steered(msgspec.Struct, frozen=True, kw_only=True, tag="Steered"):
+    """The user added words between two steps."""
+
+    text: str
+
+
+class TurnEnd(StrEnum):
+    """Why a turn is over."""
+
+    ANSWERED = "answered"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    BUDGET = "budget"
+    MAX_TURNS = "max-turns"
+    CUT = "cut"
+
+
+class TurnEnded(msgspec.Struct, frozen=True, kw_only=True, tag="TurnEnded"):
+    """The turn is over; `text` says why when it did not end with an answer."""
+
+    reason: TurnEnd
+    text: str = ""
+
+
+class StepStarted(msgspec.Struct, frozen=True, kw_only=True, tag="StepStarted"):
+    """A request is about to be sent."""
+
+    provider: str
+    model: str
+    mode: ThinkingMode
+    why: str = ""
+    forecast: Forecast | None = None
+    is_demo: bool = False
+
+
+class StepRetried(msgspec.Struct, frozen=True, kw_only=True, tag="StepRetried"):
+    """The request failed and is sent again after `wait` seconds; what it had streamed is void."""
+
+    attempt: int
+    wait: float
+    cause: str
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds from sending: to the first delta with text (None: there was none), to the first word of the answer, in all."""
+
+    first_token: float | None = None
+    first_answer: float | None = None
+    total: float = 0.0
+
+
+class StepEnded(msgspec.Struct, frozen=True, kw_only=True, tag="StepEnded"):
+    """The answer is complete, or will not come; `cost` None means unknown, `price` is the row it was billed with."""
+
+    stop: StopReason
+    model: str
+    usage: Usage | None = None
+    cost: Cost | None = None
+    price: Price | None = None
+    timings: Timings = Timings()
+    failure: Failure | None = None
+    is_demo: bool = False
+
+
+class TextDelta(msgspec.Struct, frozen=True, tag="TextDelta"):
+    """More of the answer, for screens."""
+
+    text: str
+
+
+class ReasoningDelta(msgspec.Struct, frozen=True, tag="ReasoningDelta"):
+    """More of the reasoning, for screens."""
+
+    text: str
+
+
+class ToolCallDelta(msgspec.Struct, frozen=True, kw_only=True, tag="ToolCallDelta"):
+    """A tool call is being written: its name and how many characters of arguments there are so far."""
+
+    index: int
+    name: str
+    characters: int
+
+
+class MessageProgress(msgspec.Struct, frozen=True, kw_only=True, tag="MessageProgress"):
+    """What was streamed since the last one, at most once a second, so that a crash loses at most a second."""
+
+    content: str = ""
+    reasoning: str = ""
+
+
+class MessageAdded(msgspec.Struct, frozen=True, kw_only=True, tag="MessageAdded"):
+    """The model's message is part of the conversation; supersedes MessageProgress."""
+
+    message: AssistantMessage
+
+
+class ToolRequested(msgspec.Struct, frozen=True, kw_only=True, tag="ToolRequested"):
+    """A tool call is about to be decided; `plan` is None where the call can't even be prepared."""
+
+    call: ToolCall
+    plan: Plan | None = None
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        """What the call would touch."""
+        return self.plan.effects if self.plan else ()
+
+
+class ToolProgress(msgspec.Struct, frozen=True, kw_only=True, tag="ToolProgress"):
+    """Output of a running tool, for screens."""
+
+    id: str
+    text: str
+
+
+class ToolEnded(msgspec.Struct, frozen=True, kw_only=True, tag="ToolEnded"):
+    """The tool call `id` has its answer."""
+
+    id: str
+    result: ToolResult
+
+
+class Option(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to answer a question: the key to press, the answer it gives, and its words. `wants_text` asks for a reason."""
+
+    key: str
+    answer: str
+    label: str
+    wants_text: bool = False
+
+
+class QuestionAsked(msgspec.Struct, frozen=True, kw_only=True, tag="QuestionAsked"):
+    """The engine waits for `answer(id, ...)`; `call_id` names the tool call that it is about."""
+
+    id: str
+    text: str
+    options: tuple[Option, ...]
+    call_id: str = ""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a question: an option's `answer` and the words that came with it."""
+
+    answer: str
+    text: str = ""
+
+
+class QuestionAnswered(msgspec.Struct, frozen=True, kw_only=True, tag="QuestionAnswered"):
+    """A question got its answer; `by` is `user` or `policy`."""
+
+    id: str
+    answer: Answer
+    by: str = "user"
+
+
+class ModelChanged(msgspec.Struct, frozen=True, kw_only=True, tag="ModelChanged"):
+    """The next request goes to another model."""
+
+    provider: str
+    model: str
+
+
+class ModeChanged(msgspec.Struct, frozen=True, kw_only=True, tag="ModeChanged"):
+    """The next request is sent in another thinking mode."""
+
+    mode: ThinkingMode
+
+
+class PermissionModeChanged(msgspec.Struct, frozen=True, kw_only=True, tag="PermissionModeChanged"):
+    """Another permission mode holds from here on."""
+
+    mode: PermissionMode
+
+
+class RepoAttached(msgspec.Struct, frozen=True, kw_only=True, tag="RepoAttached"):
+    """A repository's frozen text stands in the conversation from here on."""
+
+    pack: Pack
+
+
+class RepoDetached(msgspec.Struct, frozen=True, kw_only=True, tag="RepoDetached"):
+    """A pack is out of the conversation again."""
+
+    digest: str
+
+
+class TasksChanged(msgspec.Struct, frozen=True, kw_only=True, tag="TasksChanged"):
+    """The model's to-do list is this now."""
+
+    tasks: tuple[Task, ...]
+
+
+class NoticeLevel(StrEnum):
+    """How much a notice matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True, tag="Notice"):
+    """Words of dsterm's own for the reader; the model never sees them."""
+
+    text: str
+    level: NoticeLevel = NoticeLevel.INFO
+
+
+class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True, tag="UnknownEvent"):
+    """An event of a kind that this version doesn't know, kept as it was read."""
+
+    kind: str
+    raw: msgspec.Raw
+
+
+DELTAS = (TextDelta, ReasoningDelta, ToolCallDelta, ToolProgress)
+"""The kinds that are for screens only and never stored."""
+
+Event = (
+    TurnStarted
+    | Steered
+    | TurnEnded
+    | StepStarted
+    | StepRetried
+    | StepEnded
+    | TextDelta
+    | ReasoningDelta
+    | ToolCallDelta
+    | MessageProgress
+    | MessageAdded
+    | ToolRequested
+    | ToolProgress
+    | ToolEnded
+    | QuestionAsked
+    | QuestionAnswered
+    | ModelChanged
+    | ModeChanged
+    | PermissionModeChanged
+    | RepoAttached
+    | RepoDetached
+    | TasksChanged
+    | Notice
+    | UnknownEvent
+)
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """An event with its place in the session: `parent` makes branches, `lane` tells conversations apart.
+
+    A durable event has an `id` and the next `seq` from 1; a delta has an empty `id` and the `seq` of the last durable event.
+    """
+
+    id: str
+    parent: str
+    seq: int
+    at: datetime
+    event: Event
+    lane: str = "main"

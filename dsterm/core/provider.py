@@ -1,0 +1,133 @@
+"""The seam to a model: a Request goes in, Deltas come out, and a failure is a value among them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from dsterm.core.messages import RequestMessage
+from dsterm.core.models import ModelCard, ThinkingMode, Usage
+from dsterm.core.tools import ToolSpec
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to a model: stable system text and tools first, then the conversation. `max_tokens` caps the output."""
+
+    model: ModelCard
+    mode: ThinkingMode
+    system: str
+    tools: tuple[ToolSpec, ...]
+    messages: tuple[RequestMessage, ...]
+    max_tokens: int
+
+
+class StopReason(StrEnum):
+    """Why a stream ended; the first five are the API's own words."""
+
+    STOP = "stop"
+    TOOL_CALLS = "tool_calls"
+    LENGTH = "length"
+    CONTENT_FILTER = "content_filter"
+    INSUFFICIENT_RESOURCE = "insufficient_system_resource"
+    CUT = "cut"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
+class FailureKind(StrEnum):
+    """What went wrong between us and the provider."""
+
+    AUTHENTICATION = "authentication"
+    BALANCE = "balance"
+    ACCESS = "access"
+    NOT_FOUND = "not-found"
+    BAD_REQUEST = "bad-request"
+    CONTEXT_OVERFLOW = "context-overflow"
+    REASONING_MISSING = "reasoning-missing"
+    RATE_LIMIT = "rate-limit"
+    SERVER = "server"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    PROTOCOL = "protocol"
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that did not work: what happened and what to do, in words for the user.
+
+    `retry_after` is in seconds, as the server asked; `status` is the HTTP status, 0 where there was none.
+    """
+
+    kind: FailureKind
+    message: str
+    hint: str = ""
+    status: int = 0
+    retry_after: float | None = None
+    is_retryable: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What happened and what to do next, for the screen and for standard error."""
+        return f"{self.message} {self.hint}".strip()
+
+
+class ReasoningPiece(msgspec.Struct, frozen=True):
+    """More of the reasoning."""
+
+    text: str
+
+
+class TextPiece(msgspec.Struct, frozen=True):
+    """More of the answer."""
+
+    text: str
+
+
+class ToolCallPiece(msgspec.Struct, frozen=True, kw_only=True):
+    """More of the tool call at `index`: its id and name come with the first piece, its arguments in any number of them."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """The server sent a sign of life and nothing else."""
+
+
+class UsagePiece(msgspec.Struct, frozen=True, kw_only=True):
+    """The server's count of tokens so far; the last one holds."""
+
+    usage: Usage
+
+
+class ServedBy(msgspec.Struct, frozen=True):
+    """The id of the model that answers, as the response names it."""
+
+    model: str
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """The last delta of every stream: why it ended, and the failure when there was one. `raw` is an unknown finish reason."""
+
+    stop: StopReason
+    failure: Failure | None = None
+    raw: str = ""
+
+
+Delta = ReasoningPiece | TextPiece | ToolCallPiece | Alive | UsagePiece | ServedBy | Ended
+
+
+class Provider(Protocol):
+    """A place that answers requests."""
+
+    def stream(self, request: Request) -> AsyncIterator[Delta]:
+        """Send `request` and yield deltas; exactly one Ended comes last and nothing is raised but CancelledError."""
+        ...
+
+    async def close(self) -> None:
+        """Give back sockets."""
+        ...

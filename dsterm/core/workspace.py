@@ -1,0 +1,78 @@
+"""The user's folder as tools and context see it; the only view they have of the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+
+class Completed(msgspec.Struct, frozen=True, kw_only=True):
+    """A program that ran: its exit code and its output in bytes, cut at the asked cap (`is_cut`)."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    is_cut: bool = False
+
+
+class SnapshotFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file to attach: its path inside the repository, `/` between parts, and its bytes."""
+
+    path: str
+    data: bytes
+
+
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is not attached, and why."""
+
+    path: str
+    reason: str
+
+
+class RepoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The text files of a repository at one moment, in a fixed order; `commit` is empty where there is none."""
+
+    source: str
+    commit: str
+    is_dirty: bool
+    files: tuple[SnapshotFile, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+class Workspace(Protocol):
+    """Reads and writes inside the workspace roots and nowhere else; raises WorkspaceError."""
+
+    @property
+    def root(self) -> Path:
+        """The folder that relative paths start from, resolved."""
+        ...
+
+    def resolve(self, path: str) -> Path:
+        """The real place of `path` (links followed), inside the roots; it need not exist."""
+        ...
+
+    def display(self, path: Path) -> str:
+        """`path` relative to the root where it is inside it, `/` between parts."""
+        ...
+
+    def read(self, path: Path) -> bytes:
+        """All bytes of a regular file."""
+        ...
+
+    def write_all(self, changes: Mapping[Path, bytes | None]) -> None:
+        """Write every file (None deletes it), or none of them: what was written is put back when one fails."""
+        ...
+
+    async def files(self, folder: Path) -> list[Path]:
+        """Files under `folder` that git does not ignore (all but hidden ones where there is no git), sorted by path."""
+        ...
+
+    async def run(self, arguments: Sequence[str], *, timeout: float, cap: int) -> Completed:
+        """Run a program found outside the workspace, in the root, without a terminal; `timeout` in seconds, `cap` in bytes.
+
+        WorkspaceError when it isn't there, takes longer, or can't be started.
+        """
+        ...

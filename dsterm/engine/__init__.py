@@ -1,0 +1,1 @@
+"""Run the conversation: one turn loop that announces typed events."""

@@ -1,0 +1,1 @@
+"""Talk to models: the wire to deltas, deltas to messages, and the catalog of what can be asked."""

@@ -1,0 +1,1 @@
+"""Decide, purely: values in, a decision with its reason out."""

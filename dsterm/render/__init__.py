@@ -1,0 +1,1 @@
+"""From events to styled lines, for every screen and for export."""

@@ -1,0 +1,1 @@
+"""The disk of dsterm's own: settings, sessions, the index over them, keys."""

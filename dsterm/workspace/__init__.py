@@ -1,0 +1,1 @@
+"""The user's folder: the only room that touches it."""
