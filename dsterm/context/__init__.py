@@ -1,1 +1,1 @@
-"""Choose what goes into the context window."""
+"""Choose what goes into the context window, and say beforehand what it will cost."""

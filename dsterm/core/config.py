@@ -21,7 +21,8 @@ class ReasoningFold(StrEnum):
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings. Names are those of the settings file; `budget` is US dollars, `max_output` tokens, `attach_cap` bytes a file.
 
-    `max_turns` caps the model requests of a run (None: no cap), `max_steps` those of a single turn.
+    `max_turns` caps the model requests of a run (None: no cap), `max_steps` those of a single turn. `allowed_tools` run without
+    asking, `disallowed_tools` never run.
     """
 
     provider: str = "novita"
@@ -37,7 +38,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_output: int = 65_536
     attach_cap: int = 1_000_000
     append_system_prompt: str = ""
-    allowed_tools: tuple[str, ...] | None = None
+    allowed_tools: tuple[str, ...] = ()
     disallowed_tools: tuple[str, ...] = ()
     mouse: bool = True
     debug: bool = False

@@ -8,6 +8,7 @@ DstermError             one sentence for the user, and the exit code of the prog
 ├── ContextOverflow     1: what is to be sent doesn't fit the context window
 ├── GitError            1: git is missing, refuses, or took too long
 ├── WorkspaceError      1: a path outside the workspace, or a file that can't be read or written
+│   └── ProgramMissing  1: a program that is not installed, or only inside the workspace
 └── ToolError           a tool call that can't be run; the sentence goes to the model, not to the user
 """
 
@@ -51,6 +52,10 @@ class GitError(DstermError):
 
 class WorkspaceError(DstermError):
     """A path is outside the workspace, or a file there can't be read or written."""
+
+
+class ProgramMissing(WorkspaceError):
+    """A program is not installed, or stands only where the workspace could have put it."""
 
 
 class ToolError(DstermError):

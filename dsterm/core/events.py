@@ -1,8 +1,8 @@
 """Every fact the engine announces: frozen, JSON-safe, in pairs that begin and end.
 
-Durable events are the session log; deltas (`TextDelta`, `ReasoningDelta`, `ToolCallDelta`, `ToolProgress`) are for screens
-and never stored. Contracts: every begin gets one end, also on interrupt, error and after a crash; refused, unknown and
-failed tool calls end with ToolEnded; `seq` has no gaps in a session; unknown kinds are kept on load.
+Durable events are the session log; those in `DELTAS` are for screens and never stored. Contracts: every begin gets one end,
+also on interrupt, error and after a crash; refused, unknown and failed tool calls end with ToolEnded; `seq` has no gaps in a
+session; unknown kinds are kept on load.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TurnStarted(msgspec.Struct, frozen=True, kw_only=True, tag="TurnStarted"):
-    """The user sent a prompt; on disk before anything is sent."""
+    """The user sent a prompt; on disk before anything is sent. `note` is what dsterm adds for the model alone."""
 
     prompt: str
+    note: str = ""
 
 
 class Steered(msgspec.Struct, frozen=True, kw_only=True, tag="Steered"):
@@ -149,6 +150,12 @@ class ToolProgress(msgspec.Struct, frozen=True, kw_only=True, tag="ToolProgress"
     text: str
 
 
+class WorkProgress(msgspec.Struct, frozen=True, tag="WorkProgress"):
+    """How far a long piece of dsterm's own work is (cloning, counting), for screens; the next one replaces it."""
+
+    text: str
+
+
 class ToolEnded(msgspec.Struct, frozen=True, kw_only=True, tag="ToolEnded"):
     """The tool call `id` has its answer."""
 
@@ -248,7 +255,7 @@ class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True, tag="UnknownEvent"
     raw: msgspec.Raw
 
 
-DELTAS = (TextDelta, ReasoningDelta, ToolCallDelta, ToolProgress)
+DELTAS = (TextDelta, ReasoningDelta, ToolCallDelta, ToolProgress, WorkProgress)
 """The kinds that are for screens only and never stored."""
 
 Event = (
@@ -265,6 +272,7 @@ Event = (
     | MessageAdded
     | ToolRequested
     | ToolProgress
+    | WorkProgress
     | ToolEnded
     | QuestionAsked
     | QuestionAnswered

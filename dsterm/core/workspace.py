@@ -18,6 +18,14 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
     is_cut: bool = False
 
 
+class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands at a path: a folder or a regular file, its size in bytes, when it changed (seconds since 1970)."""
+
+    is_folder: bool
+    size: int
+    modified: float
+
+
 class SnapshotFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file to attach: its path inside the repository, `/` between parts, and its bytes."""
 
@@ -58,6 +66,10 @@ class Workspace(Protocol):
         """`path` relative to the root where it is inside it, `/` between parts."""
         ...
 
+    def facts(self, path: Path) -> FileFacts | None:
+        """What stands at `path`, None where there is nothing."""
+        ...
+
     def read(self, path: Path) -> bytes:
         """All bytes of a regular file."""
         ...
@@ -73,6 +85,6 @@ class Workspace(Protocol):
     async def run(self, arguments: Sequence[str], *, timeout: float, cap: int) -> Completed:
         """Run a program found outside the workspace, in the root, without a terminal; `timeout` in seconds, `cap` in bytes.
 
-        WorkspaceError when it isn't there, takes longer, or can't be started.
+        ProgramMissing when it isn't there; WorkspaceError when it takes longer, or can't be started.
         """
         ...

@@ -1,1 +1,1 @@
-"""The disk of dsterm's own: settings, sessions, the index over them, keys."""
+"""The disk of dsterm's own: settings, sessions, the index over them, packs, prompt history, keys."""

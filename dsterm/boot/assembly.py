@@ -1,0 +1,149 @@
+"""Puts the rooms together: from a launch plan to an Engine."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from random import SystemRandom
+
+from dsterm.boot.circumstances import SystemClock, new_event_id
+from dsterm.boot.debug_log import DebugLog
+from dsterm.boot.plan import LaunchPlan
+from dsterm.context.environment_note import EnvironmentFacts, environment_note
+from dsterm.context.prompt import system_prompt
+from dsterm.context.repo_pack import BuiltPack, build_pack
+from dsterm.core.errors import GitError, UsageError
+from dsterm.core.models import ProviderCard
+from dsterm.core.services import Clock
+from dsterm.engine.engine import Engine
+from dsterm.engine.parts import EngineParts, RepoState
+from dsterm.llm.catalog import load_catalog
+from dsterm.llm.openai_chat import OpenAIChat
+from dsterm.llm.tokens import V4Counter
+from dsterm.store.disk import make_private_folder
+from dsterm.store.index import Index
+from dsterm.store.packs import PackFolder
+from dsterm.store.secrets import find_key
+from dsterm.store.sessions import SessionStore, new_session_id
+from dsterm.tools.toolbox import build_toolbox
+from dsterm.workspace.git import Git
+from dsterm.workspace.local import LocalWorkspace
+from dsterm.workspace.programs import find_program, program_folders
+
+Packer = Callable[[str, Callable[[str], None]], Awaitable[BuiltPack]]
+
+
+def build_engine(plan: LaunchPlan, demo_url: str, *, can_ask: bool) -> Engine:
+    """The engine that `plan` asks for, with its session new or resumed.
+
+    UsageError for an unknown model, a missing or malformed key or session; DiskError when nothing can be saved.
+    """
+    parts = build_parts(plan, demo_url, can_ask=can_ask)
+    model = parts.catalog.model(plan.config.provider, plan.config.model)
+    require_key(plan, parts.catalog.provider(plan.config.provider))
+    engine = Engine(parts)
+    if plan.resume_latest:
+        engine.resume_latest()
+    elif plan.resume_id is not None:
+        engine.resume(plan.resume_id)
+    if plan.chose_model:
+        engine.choose_model(model)
+    if plan.chose_mode:
+        engine.choose_mode(plan.config.mode)
+    return engine
+
+
+def build_parts(plan: LaunchPlan, demo_url: str, *, can_ask: bool) -> EngineParts:
+    """Every room, over the real disk, clock and network."""
+    config, environment = plan.config, plan.environment
+    catalog = load_catalog(plan.paths.catalog_file, base_url=config.base_url, demo_url=demo_url or config.base_url)
+    folders = program_folders(environment)
+    workspace = LocalWorkspace(plan.folder, program_folders=folders, environment=environment)
+    toolbox = build_toolbox(workspace)
+    _check_tool_names((*config.allowed_tools, *config.disallowed_tools), tuple(spec.name for spec in toolbox.specs))
+    git_program = find_program("git", folders, outside=plan.folder)
+    git = Git(git_program, plan.folder, clones=plan.paths.clones, environment=environment)
+    counter = V4Counter()
+    clock, random = SystemClock(), SystemRandom()
+    sessions = _sessions(plan)
+    return EngineParts(
+        config=config,
+        catalog=catalog,
+        connect=lambda card: connect(plan, card),
+        toolbox=toolbox,
+        workspace=workspace,
+        counter=counter,
+        clock=clock,
+        new_id=lambda: new_event_id(random),
+        new_session_id=lambda: new_session_id(clock.now(), random),
+        jitter=random.random,
+        system=system_prompt(config.append_system_prompt),
+        folder=plan.folder,
+        pack=_packer(git, counter, config.attach_cap),
+        repo_state=lambda: _repo_state(git),
+        note=lambda repo: _note(plan.folder, clock, repo),
+        packs=PackFolder(plan.paths.packs) if sessions else None,
+        sessions=sessions,
+        index=Index(plan.paths.index, sessions) if sessions else None,
+        can_ask=can_ask,
+    )
+
+
+def require_key(plan: LaunchPlan, card: ProviderCard) -> str:
+    """The key for `card`, empty where none is needed; UsageError says where one comes from."""
+    key = find_key(card, plan.environment, plan.paths)
+    if key is None and card.needs_key:
+        variable = card.key_variables[0] if card.key_variables else "DSTERM_API_KEY"
+        page = f" (keys: {card.key_page})" if card.key_page else ""
+        raise UsageError(
+            f"There is no key for {card.title}. Set {variable}{page}, or look round without one: dsterm --demo."
+        )
+    return key or ""
+
+
+def connect(plan: LaunchPlan, card: ProviderCard) -> OpenAIChat:
+    """The provider behind `card`, logging its requests when asked to."""
+    key = require_key(plan, card)
+    debug = DebugLog(plan.paths.logs / "requests.log", (key,)) if plan.config.debug else None
+    return OpenAIChat(card, key, debug=debug.write if debug else None)
+
+
+def _sessions(plan: LaunchPlan) -> SessionStore | None:
+    if not plan.is_saved:
+        return None
+    # Found out before anything is sent: what can't be kept should not be paid for.
+    make_private_folder(plan.paths.sessions)
+    return SessionStore(plan.paths.sessions)
+
+
+def _check_tool_names(names: tuple[str, ...], known: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in known:
+            raise UsageError(f"There is no tool {name!r}. The tools are {', '.join(known)}.")
+
+
+def _packer(git: Git, counter: V4Counter, cap: int) -> Packer:
+    async def pack(source: str, progress: Callable[[str], None]) -> BuiltPack:
+        progress(f"reading {source}")
+        snapshot = await git.snapshot(source, cap=cap, progress=progress)
+        progress(f"counting {len(snapshot.files):,} files")
+        return await asyncio.to_thread(build_pack, snapshot, counter)
+
+    return pack
+
+
+async def _repo_state(git: Git) -> RepoState:
+    try:
+        return RepoState(branch=git.branch(), dirty_files=await git.dirty_count())
+    except GitError:
+        # The count is a decoration of the status line; a slow or broken repository must not hold up a prompt.
+        return RepoState(branch=git.branch())
+
+
+def _note(folder: Path, clock: Clock, repo: RepoState) -> str:
+    facts = EnvironmentFacts(
+        today=clock.now().date(), folder=folder.name, system=platform.system() or "unknown", branch=repo.branch
+    )
+    return environment_note(facts)

@@ -1,0 +1,78 @@
+"""From flags to a front end and its exit code; every failure one sentence, every child ended."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from contextlib import AsyncExitStack
+
+from dsterm.boot.assembly import build_engine
+from dsterm.boot.crash import report_crashes
+from dsterm.boot.demo_server import start_demo_child
+from dsterm.boot.plan import LaunchPlan, plan_launch
+from dsterm.core.errors import DstermError, UsageError
+from dsterm.engine.engine import Engine
+
+
+def start(flags: argparse.Namespace) -> int:
+    """Run what `flags` ask for and return the exit code."""
+    try:
+        plan = plan_launch(flags, dict(os.environ))
+        report_crashes(plan.paths.logs)
+        if not plan.is_headless:
+            _require_terminal()
+        return asyncio.run(_run(plan))
+    except DstermError as error:
+        sys.stderr.write(f"dsterm: {_printable(str(error))}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+async def _run(plan: LaunchPlan) -> int:
+    for notice in plan.notices:
+        sys.stderr.write(f"dsterm: {_printable(notice)}\n")
+    if plan.is_headless:
+        return await _answer_once(plan)
+    from dsterm.boot.screen import show_screen
+
+    return await show_screen(plan)
+
+
+async def _answer_once(plan: LaunchPlan) -> int:
+    from dsterm.headless.run import OutputFormat, run_headless
+    from dsterm.headless.standard_input import read_prompt
+
+    prompt = read_prompt(plan.prompt)
+    async with AsyncExitStack() as stack:
+        engine = await open_engine(plan, stack, can_ask=False)
+        output = OutputFormat(plan.output_format or OutputFormat.TEXT)
+        return await run_headless(engine, prompt, plan.attachments, output)
+
+
+async def open_engine(plan: LaunchPlan, stack: AsyncExitStack, *, can_ask: bool) -> Engine:
+    """The engine of this run, with the demo server beside it when that is the provider; `stack` closes both."""
+    demo_url = ""
+    if plan.is_demo and not plan.config.base_url:
+        demo = await start_demo_child()
+        stack.push_async_callback(demo.close)
+        demo_url = demo.url
+    engine = build_engine(plan, demo_url, can_ask=can_ask)
+    stack.push_async_callback(engine.close)
+    return engine
+
+
+def _require_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError('The screen needs a terminal. For one answer without it use dsterm -p "…".')
+    if os.environ.get("TERM", "") == "dumb":
+        raise UsageError(
+            'This terminal (TERM=dumb) can\'t show the screen. For one answer without it use dsterm -p "…".'
+        )
+
+
+def _printable(text: str) -> str:
+    """The sentence without anything that a terminal obeys; paths and flags in it may hold anything."""
+    return "".join(character if character.isprintable() or character == "\n" else "�" for character in text)

@@ -1,0 +1,163 @@
+"""The demo server as a process of its own: run there by `serve`, started and ended from here by `start_demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from dsterm.core.errors import ProviderError, UsageError
+from dsterm.demo.scenario import Script, load_scenario
+from dsterm.demo.tokens import Count, Tokens
+
+_HOST = "127.0.0.1"
+
+
+class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How to serve: `port` 0 is any free one; `tokens_per_second` is the pace of the guide, 0 is full speed."""
+
+    port: int = 0
+    scenario: Path | None = None
+    tokens_per_second: float = 100.0
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """The line that the server prints when it listens: the base URL for clients, and its process id."""
+
+    url: str
+    pid: int
+
+
+def serve(options: ServerOptions, load_counter: Callable[[], Count]) -> None:
+    """Serve until the standard input, where it is a pipe, closes, or a signal comes.
+
+    `load_counter` runs in a thread at the start. Raises UsageError for a bad scenario and for a port that can't be had.
+    """
+    script = Script(load_scenario(options.scenario)) if options.scenario else None
+    if options.tokens_per_second < 0:
+        raise UsageError("Tokens per second can't be below 0; 0 is full speed.")
+    listener = _listen(options.port)
+    # The line comes before the HTTP library is loaded: whoever connects meanwhile waits in the socket's queue.
+    ready = Ready(url=f"http://{_HOST}:{listener.getsockname()[1]}/v1", pid=os.getpid())
+    sys.stdout.write(msgspec.json.encode(ready).decode() + "\n")
+    sys.stdout.flush()
+    asyncio.run(_run(listener, options.tokens_per_second, script, load_counter))
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((_HOST, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise UsageError(f"The demo server can't listen on port {port}; choose another one, or 0 for any.") from error
+    return listener
+
+
+async def _run(
+    listener: socket.socket, tokens_per_second: float, script: Script | None, load_counter: Callable[[], Count]
+) -> None:
+    tokens = Tokens(load_counter)
+    from dsterm.demo.server import Circumstances, DemoServer, http_server  # noqa: PLC0415 - loads the HTTP library
+
+    circumstances = Circumstances(
+        tokens_per_second=tokens_per_second, script=script, now=time.time, new_id=lambda: uuid.uuid4().hex[:16]
+    )
+    server = http_server(DemoServer(circumstances, tokens).app())
+
+    def leave() -> None:
+        server.should_exit = server.force_exit = True
+
+    _when_input_closes(leave, asyncio.get_running_loop())
+    await server.serve(sockets=[listener])
+
+
+def _when_input_closes(leave: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
+    """Call `leave` when the other end of standard input is gone; a terminal, a file or no input at all is not watched."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return
+
+    def watch() -> None:
+        # os.read and not sys.stdin: a thread waiting in a buffered read would hold up the end of the interpreter.
+        while os.read(0, 4096):
+            pass
+        loop.call_soon_threadsafe(leave)
+
+    threading.Thread(target=watch, name="demo-parent-watch", daemon=True).start()
+
+
+class DemoProcess:
+    """A running demo server; it also ends by itself when this program does."""
+
+    def __init__(self, process: Process, ready: Ready) -> None:
+        self._process = process
+        self.url = ready.url
+        self.pid = ready.pid
+
+    async def close(self) -> None:
+        """End the server. It keeps nothing on disk, so it is not asked first."""
+        await _end(self._process)
+
+
+async def start_demo(command: Sequence[str], *, timeout: float = 20.0) -> DemoProcess:
+    """Start `command`, which serves, and wait until it listens, at most `timeout` seconds.
+
+    Raises UsageError with the server's own words when it refuses its arguments, ProviderError when it doesn't come up.
+    """
+    with tempfile.TemporaryFile() as errors:
+        try:
+            # A session of its own keeps it from the Ctrl-C that is meant for this program.
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=PIPE, stderr=errors, start_new_session=True
+            )
+        except OSError as error:
+            raise ProviderError(f"The demo server can't be started ({error.strerror}).") from error
+        try:
+            return DemoProcess(process, await _ready(process, errors, timeout))
+        except BaseException:
+            await _end(process)
+            raise
+
+
+async def _ready(process: Process, errors: IO[bytes], timeout: float) -> Ready:
+    if process.stdout is None:
+        raise ProviderError("The demo server has no output to read its address from.")
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), timeout)
+        return msgspec.json.decode(line, type=Ready)
+    except TimeoutError as error:
+        raise ProviderError(f"The demo server did not come up within {timeout:g} seconds; try again.") from error
+    except msgspec.DecodeError as error:
+        code = await asyncio.wait_for(process.wait(), timeout)
+        errors.seek(0)
+        said = errors.read().decode(errors="replace").strip().splitlines()
+        if code == UsageError.exit_code and said:
+            raise UsageError(said[-1]) from error
+        raise ProviderError(f"The demo server did not start: {said[-1] if said else f'exit code {code}'}") from error
+
+
+async def _end(process: Process) -> None:
+    if process.stdin:
+        process.stdin.close()
+    if process.returncode is None:
+        process.kill()
+    await process.wait()

@@ -1,0 +1,194 @@
+"""The HTTP server: chat completions as Novita serves them, a model list, and the ledger.
+
+It answers to the loopback address by name only, so no web page can reach it through a host name of its own.
+This module loads the HTTP library: import it in the server's process and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dsterm.core.errors import DstermError
+from dsterm.core.models import ThinkingMode
+from dsterm.demo import chunks, guide
+from dsterm.demo.cache import PromptCache
+from dsterm.demo.job import Job
+from dsterm.demo.ledger import Ledger, LedgerEntry
+from dsterm.demo.models import MODEL_IDS, model_list
+from dsterm.demo.player import Answer, Connection, Output, Player
+from dsterm.demo.reply import Refusal, UsagePlace
+from dsterm.demo.request import BadRequest, ChatRequest, read_request
+from dsterm.demo.scenario import Script
+from dsterm.demo.settle import cut_to_limit, settle
+from dsterm.demo.streaming import PlayedResponse
+from dsterm.demo.tokens import Tokens
+from dsterm.demo.validation import check_request
+
+_LARGEST_BODY = 48 * 1024 * 1024
+
+
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server is handed: pace in tokens a second (0: full speed), a script, the time, and fresh ids."""
+
+    tokens_per_second: float
+    script: Script | None
+    now: Callable[[], float]
+    new_id: Callable[[], str]
+
+
+def http_server(app: Starlette) -> uvicorn.Server:
+    """A server for `app` that writes no log and waits for nobody when it ends."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+
+class DemoServer:
+    """Answers requests and keeps the account of them."""
+
+    def __init__(self, circumstances: Circumstances, tokens: Tokens) -> None:
+        self._around = circumstances
+        self._tokens = tokens
+        self._cache = PromptCache()
+        self._ledger = Ledger()
+        self._guide_is_busy = asyncio.Lock()
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/v1/chat/completions", self._chat, methods=["POST"]),
+                Route("/chat/completions", self._chat, methods=["POST"]),
+                Route("/v1/models", self._models),
+                Route("/models", self._models),
+                Route("/ledger", self._show_ledger),
+            ],
+            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
+        )
+
+    async def _models(self, _: Request) -> Response:
+        return _json(msgspec.json.encode(model_list()))
+
+    async def _show_ledger(self, _: Request) -> Response:
+        return _json(msgspec.json.encode(self._ledger.page()))
+
+    async def _chat(self, received: Request) -> Response:
+        try:
+            request = read_request(await _body(received))
+            check_request(request, MODEL_IDS)
+            job = Job(request, self._cache, self._tokens, self._around.new_id())
+            limit = await job.output_limit()
+            answer = await self._answer(request, limit)
+            if answer.reply.refusal:
+                return _refused(answer.reply.refusal)
+            if request.is_streamed:
+                return PlayedResponse(lambda connection: self._play(job, answer, connection))
+            return await self._whole(job, answer)
+        except BadRequest as error:
+            return _json(chunks.error_body(str(error)), error.status)
+        except DstermError as error:
+            return _json(chunks.error_body(str(error), "server_error", "server_error"), 500)
+
+    async def _answer(self, request: ChatRequest, limit: int) -> Answer:
+        """What the script or else the guide says; only the guide keeps to `limit` tokens."""
+        around = self._around
+        scripted = around.script.next_reply(request.prompt) if around.script else None
+        if scripted and around.script:
+            speed = scripted.tokens_per_second
+            return settle(
+                request, scripted, around.script.scenario.tokens_per_second if speed is None else speed, around.new_id
+            )
+        async with self._guide_is_busy:
+            guided = await asyncio.to_thread(guide.answer, request)
+        is_thinking = request.mode is not ThinkingMode.NON_THINK
+        reply = cut_to_limit(guided, limit, is_thinking=is_thinking)
+        return settle(request, reply, around.tokens_per_second, around.new_id)
+
+    def _envelope(self, job: Job, answer: Answer) -> chunks.Envelope:
+        model = answer.reply.model or job.request.model
+        return chunks.Envelope(job.id, int(self._around.now()), model, includes_usage=job.request.includes_usage)
+
+    async def _play(self, job: Job, answer: Answer, connection: Connection) -> None:
+        player = Player(answer, self._envelope(job, answer), connection)
+        try:
+            await player.play(lambda: job.usage(answer, player.output))
+        finally:
+            await self._close(job, answer, player.output)
+
+    async def _whole(self, job: Job, answer: Answer) -> Response:
+        calls = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in answer.calls
+        ]
+        message: dict[str, object] = {"role": "assistant", "content": answer.text}
+        message |= {"reasoning_content": answer.reasoning} if answer.is_thinking else {}
+        message |= {"tool_calls": calls} if calls else {}
+        output = Output(reasoning=answer.reasoning, text=answer.text, calls=answer.calls, is_complete=True)
+        usage = await job.usage(answer, output)
+        if answer.tokens_per_second:
+            await asyncio.sleep(usage.completion_tokens / answer.tokens_per_second)
+        await self._close(job, answer, output)
+        is_counted = answer.reply.usage_place is not UsagePlace.MISSING
+        body = self._envelope(job, answer).whole(message, answer.finish_reason, usage if is_counted else None)
+        return _json(body)
+
+    async def _close(self, job: Job, answer: Answer, output: Output) -> None:
+        """Book what was generated, all of it or not."""
+        job.remember(output)
+        self._ledger.book(
+            LedgerEntry(
+                id=job.id,
+                model=job.request.model,
+                mode=job.request.mode,
+                usage=await job.usage(answer, output),
+                finish_reason=answer.finish_reason if output.is_complete else "",
+                is_complete=output.is_complete,
+            )
+        )
+
+
+async def _body(received: Request) -> bytes:
+    parts, size = [], 0
+    async for part in received.stream():
+        size += len(part)
+        if size > _LARGEST_BODY:
+            raise BadRequest("The request body is too large.", 413)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _refused(refusal: Refusal) -> Response:
+    headers = refusal.headers | ({"Retry-After": refusal.retry_after} if refusal.retry_after else {})
+    match refusal.body:
+        case None:
+            body = chunks.error_body(refusal.message)
+        case str():
+            body = refusal.body.encode()
+        case _:
+            body = msgspec.json.encode(refusal.body)
+    return _json(body, refusal.status, headers)
+
+
+def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status, headers, media_type="application/json")

@@ -1,0 +1,45 @@
+"""The slash commands of the engine: one registry that completion, the palette and help read, and the dispatch over it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from dsterm.core.errors import UsageError
+
+
+class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A command as users see it; `choices` are the arguments that completion offers."""
+
+    name: str
+    usage: str
+    help: str
+    aliases: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+
+
+class Command(msgspec.Struct, frozen=True):
+    """A command and what runs it; `run` gets the words after the name."""
+
+    spec: CommandSpec
+    run: Callable[[list[str]], Awaitable[None]]
+
+
+def split_line(line: str) -> tuple[str, list[str]]:
+    """`/name some "quoted words"` into the name and the words; UsageError when a quote stays open."""
+    name, _, rest = line.strip().partition(" ")
+    try:
+        return name, shlex.split(rest)
+    except ValueError as error:
+        raise UsageError(f"{name}: a quotation mark is not closed.") from error
+
+
+def find_command(commands: tuple[Command, ...], name: str) -> Command:
+    """The command called `name` or by that alias; UsageError lists what there is."""
+    for command in commands:
+        if name == command.spec.name or name in command.spec.aliases:
+            return command
+    known = " ".join(command.spec.name for command in commands)
+    raise UsageError(f"{name} is not a command. There are: {known}")

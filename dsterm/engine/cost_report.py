@@ -1,0 +1,81 @@
+"""What a session came to, in dollars: by request, then by model and mode. Demo requests are shown, never summed as money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from dsterm.core.events import Envelope, StepEnded, StepStarted
+from dsterm.core.models import Usage
+
+
+class CostRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One request: `dollars` None is unknown."""
+
+    number: int
+    model: str
+    mode: str
+    usage: Usage
+    dollars: Decimal | None
+    is_demo: bool
+
+
+def cost_rows(envelopes: Iterable[Envelope]) -> list[CostRow]:
+    """The requests of a session, in order."""
+    rows: list[CostRow] = []
+    mode = ""
+    for envelope in envelopes:
+        match envelope.event:
+            case StepStarted() as started:
+                mode = started.mode.label
+            case StepEnded(usage=Usage() as usage) as ended:
+                dollars = ended.cost.total if ended.cost else None
+                row = CostRow(
+                    number=len(rows) + 1,
+                    model=ended.model,
+                    mode=mode,
+                    usage=usage,
+                    dollars=dollars,
+                    is_demo=ended.is_demo,
+                )
+                rows.append(row)
+            case _:
+                pass
+    return rows
+
+
+def cost_report(envelopes: Iterable[Envelope]) -> str:
+    """The table as text: tokens in, from the cache, out, and exact dollars, with `~` before estimates."""
+    rows = cost_rows(envelopes)
+    if not rows:
+        return "Nothing was sent yet, so nothing was spent."
+    lines = ["  #  model and mode                            in     cached        out  US dollars"]
+    lines += [_line(f"{row.number:>3}", [row]) for row in rows]
+    groups: dict[tuple[str, str], list[CostRow]] = {}
+    for row in rows:
+        groups.setdefault((row.model, row.mode), []).append(row)
+    if len(groups) > 1:
+        lines += [_line(f"{len(group):>2}x", group) for group in groups.values()]
+    lines.append(f"total {_dollars([row for row in rows if not row.is_demo])}")
+    demo = [row for row in rows if row.is_demo]
+    if demo:
+        lines[-1] += f" · demo {_dollars(demo)}, owed to nobody and in no total"
+    return "\n".join(lines)
+
+
+def _line(label: str, rows: list[CostRow]) -> str:
+    first = rows[0]
+    usage = sum((row.usage for row in rows), Usage())
+    name = f"{first.model.rpartition('/')[2]} · {first.mode}{' · demo' if first.is_demo else ''}"
+    tokens = (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
+    return f"{label}  {name:<36} {'  '.join(f'{count:>9,}' for count in tokens)}  {_dollars(rows)}"
+
+
+def _dollars(rows: list[CostRow]) -> str:
+    known = [row.dollars for row in rows if row.dollars is not None]
+    total = f"${sum(known, Decimal(0)).normalize():f}"
+    if len(known) < len(rows):
+        return "unknown" if not known else f"{total} and an unknown price"
+    return f"~{total}" if any(row.usage.is_estimate for row in rows) else total

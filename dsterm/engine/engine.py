@@ -1,0 +1,145 @@
+"""The engine's door: every front end runs turns and commands through it and shows the events that come out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+
+from dsterm.core.errors import DstermError
+from dsterm.core.events import Answer, Envelope, NoticeLevel
+from dsterm.core.models import ModelCard, ThinkingMode
+from dsterm.core.status import Status
+from dsterm.engine.attach import attach
+from dsterm.engine.builtin_commands import build_commands
+from dsterm.engine.commands import CommandSpec, find_command, split_line
+from dsterm.engine.live import LiveSession
+from dsterm.engine.opening import Opening
+from dsterm.engine.parts import EngineParts
+from dsterm.engine.snapshot import snapshot
+from dsterm.engine.turn import run_turn
+from dsterm.store.sessions import SessionSummary
+
+
+class Engine:
+    """One conversation at a time, over the rooms in `parts`.
+
+    `run` and `command` yield envelopes until they are done; leaving the iteration early stops what they began and leaves a
+    valid history. `answer`, `steer` and `interrupt` may be called meanwhile, from the same event loop.
+    """
+
+    def __init__(self, parts: EngineParts) -> None:
+        self._parts = parts
+        self._opening = Opening(parts)
+        self._live = self._opening.new()
+        self._task: asyncio.Task[None] | None = None
+        self._commands = build_commands(self._opening, lambda: self._live, self._switch)
+
+    def resume(self, session_id: str) -> None:
+        """Go on with the session whose id begins with `session_id`; UsageError when there is none."""
+        self._live = self._opening.resume(session_id)
+
+    def resume_latest(self) -> None:
+        """Go on with the last session of this folder; UsageError when there is none."""
+        self._live = self._opening.latest()
+
+    def choose_model(self, model: ModelCard) -> None:
+        """Send the next request to `model`."""
+        self._live.choose_model(model)
+
+    def choose_mode(self, mode: ThinkingMode) -> None:
+        """Send the next request in `mode`."""
+        self._live.choose_mode(mode)
+
+    def run(self, prompt: str) -> AsyncIterator[Envelope]:
+        """One turn: ends with TurnEnded whatever happens."""
+        return self._drive(run_turn(self._live, prompt))
+
+    def command(self, line: str) -> AsyncIterator[Envelope]:
+        """A slash command; what goes wrong comes as a Notice."""
+        return self._drive(self._command(line))
+
+    def attach(self, source: str) -> AsyncIterator[Envelope]:
+        """Attach a repository: a path or a URL, with `@REV` if wanted."""
+        return self._drive(self._reported(attach(self._live, source)))
+
+    def answer(self, question_id: str, answer: Answer) -> None:
+        """Answer a question that was asked."""
+        self._live.questions.answer(question_id, answer)
+
+    def steer(self, text: str) -> None:
+        """Say something to the model before its next step."""
+        self._live.steering.append(text)
+
+    def interrupt(self) -> None:
+        """Stop what is running; it ends in order, with its events."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+
+    def status(self) -> Status:
+        """Where things stand now."""
+        return snapshot(self._live, is_running=self._task is not None)
+
+    def transcript(self) -> tuple[Envelope, ...]:
+        """Every durable event of the session so far."""
+        return tuple(self._live.journal.envelopes)
+
+    def sessions(self) -> list[SessionSummary]:
+        """The sessions of this folder, newest first."""
+        return self._opening.sessions()
+
+    @property
+    def commands(self) -> tuple[CommandSpec, ...]:
+        """The commands that `command` understands."""
+        return tuple(command.spec for command in self._commands)
+
+    async def refresh(self) -> None:
+        """Look again where the workspace stands in git."""
+        self._live.repo = await self._parts.repo_state()
+
+    async def close(self) -> None:
+        """Stop what is running and give everything back."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self._live.close()
+
+    async def _drive(self, work: Coroutine[object, object, None]) -> AsyncIterator[Envelope]:
+        if self._task is not None:
+            work.close()
+            raise RuntimeError("a turn or command is running already")
+        queue: asyncio.Queue[Envelope | None] = asyncio.Queue()
+        self._live.listener = queue.put_nowait
+        task = self._task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: queue.put_nowait(None))
+        try:
+            while (envelope := await queue.get()) is not None:
+                yield envelope
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+            self._task = None
+            self._live.listener = None
+        if not task.cancelled():
+            task.result()
+
+    async def _command(self, line: str) -> None:
+        async def work() -> None:
+            name, words = split_line(line)
+            await find_command(self._commands, name).run(words)
+
+        await self._reported(work())
+
+    async def _reported(self, work: Coroutine[object, object, None]) -> None:
+        try:
+            await work
+        except DstermError as error:
+            self._live.notice(str(error), NoticeLevel.ERROR)
+        except asyncio.CancelledError:
+            self._live.notice("stopped")
+
+    async def _switch(self, live: LiveSession) -> None:
+        """Go on with another session."""
+        live.listener, self._live.listener = self._live.listener, None
+        former, self._live = self._live, live
+        await former.close()

@@ -1,0 +1,147 @@
+"""The session that is going on: what is chosen, what was granted, and `emit`, the one way an event comes into the world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from dsterm.core.errors import DiskError
+from dsterm.core.events import (
+    DELTAS,
+    Envelope,
+    Event,
+    Forecast,
+    ModeChanged,
+    ModelChanged,
+    Notice,
+    NoticeLevel,
+    PermissionModeChanged,
+    StepEnded,
+    StepStarted,
+)
+from dsterm.core.models import ModelCard, PermissionMode, ThinkingMode
+from dsterm.core.provider import Provider
+from dsterm.core.tools import Effect
+from dsterm.engine.journal import Journal
+from dsterm.engine.parts import EngineParts, RepoState
+from dsterm.engine.questions import PendingQuestions
+from dsterm.engine.session import Session
+from dsterm.policy.permissions import Rules
+
+
+class Streaming:
+    """Figures of the answer that is streaming now, in tokens."""
+
+    def __init__(self, prompt_tokens: int, cached_tokens: int) -> None:
+        self.prompt_tokens = prompt_tokens
+        self.cached_tokens = cached_tokens
+        self.output_tokens = 0
+
+
+class RunTotals:
+    """What this run of the program came to, over all its sessions: `dollars` (None: a price was unknown) leaves the demo out."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.dollars: Decimal | None = Decimal(0)
+
+    def take(self, event: Event) -> None:
+        """Count a request and what it cost."""
+        if isinstance(event, StepStarted):
+            self.requests += 1
+        elif isinstance(event, StepEnded) and event.usage is not None and not event.is_demo:
+            total = event.cost.total if event.cost else None
+            self.dollars = None if total is None or self.dollars is None else self.dollars + total
+
+
+class LiveSession:
+    """One conversation in progress."""
+
+    def __init__(
+        self, parts: EngineParts, journal: Journal, totals: RunTotals, model: ModelCard, mode: ThinkingMode
+    ) -> None:
+        self.parts = parts
+        self.totals = totals
+        self.journal = journal
+        self.session = Session(journal.envelopes)
+        self.provider = parts.catalog.provider(model.provider)
+        self.model = model
+        self.mode = mode
+        self.permission_mode = parts.config.permission_mode
+        self.granted: frozenset[Effect] = frozenset()
+        self.questions = PendingQuestions()
+        self.steering: list[str] = []
+        self.streaming: Streaming | None = None
+        self.repo = RepoState()
+        self.forecasts: dict[tuple[object, ...], Forecast] = {}
+        self.listener: Callable[[Envelope], None] | None = None
+        self.noted: PermissionMode | None = None
+        self.has_warned_of_reasoning = False
+        self._packs: dict[str, str] = {}
+        self._connection: Provider | None = None
+
+    def emit(self, event: Event) -> None:
+        """Record `event`, fold it in, and show it to whoever listens."""
+        for envelope in self.journal.record(event):
+            if not isinstance(envelope.event, DELTAS):
+                self.session.apply(envelope.event)
+                self.totals.take(envelope.event)
+            if self.listener is not None:
+                self.listener(envelope)
+
+    def notice(self, text: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
+        """Say something to the reader."""
+        self.emit(Notice(text=text, level=level))
+
+    def connection(self) -> Provider:
+        """The provider, connected on first use; ProviderError when it has no key."""
+        if self._connection is None:
+            self._connection = self.parts.connect(self.provider)
+        return self._connection
+
+    def choose_model(self, model: ModelCard) -> None:
+        """Send the next request to `model`."""
+        self.model = model
+        self.emit(ModelChanged(provider=model.provider, model=model.id))
+
+    def choose_mode(self, mode: ThinkingMode) -> None:
+        """Send the next request in `mode`."""
+        self.mode = mode
+        self.emit(ModeChanged(mode=mode))
+
+    def choose_permissions(self, mode: PermissionMode) -> None:
+        """Decide tool calls by `mode` from here on; grants of this session end."""
+        self.permission_mode = mode
+        self.granted = frozenset()
+        self.emit(PermissionModeChanged(mode=mode))
+
+    def rules(self) -> Rules:
+        """What holds when a tool call is decided."""
+        config = self.parts.config
+        return Rules(
+            mode=self.permission_mode,
+            allowed_tools=config.allowed_tools,
+            disallowed_tools=config.disallowed_tools,
+            granted=self.granted,
+        )
+
+    def keep_pack(self, digest: str, text: str) -> None:
+        """Keep an attached text for this session, and on disk where sessions are saved; DiskError."""
+        if self.parts.packs is not None and self.journal.is_saved:
+            self.parts.packs.save(text)
+        self._packs[digest] = text
+
+    def load_pack(self, digest: str) -> str:
+        """An attached text, the same bytes as when it was attached; DiskError when it is gone."""
+        if digest not in self._packs:
+            if self.parts.packs is None:
+                raise DiskError("An attached repository is not kept on disk. /detach it and attach it again.")
+            self._packs[digest] = self.parts.packs.load(digest)
+        return self._packs[digest]
+
+    async def close(self) -> None:
+        """Give back the log and the provider's sockets."""
+        self.journal.close()
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None

@@ -1,0 +1,89 @@
+"""Sessions begin here: a new one, or an earlier one read from its log, repaired where a crash left it open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dsterm.core.errors import UsageError
+from dsterm.core.events import Envelope
+from dsterm.core.models import ModelCard, ThinkingMode
+from dsterm.engine.journal import Journal, Log
+from dsterm.engine.live import LiveSession, RunTotals
+from dsterm.engine.parts import EngineParts
+from dsterm.engine.repair import missing_ends
+from dsterm.engine.session import Session
+from dsterm.store.sessions import SessionSummary
+
+
+class Opening:
+    """Makes live sessions over the same parts."""
+
+    def __init__(self, parts: EngineParts) -> None:
+        self._parts = parts
+        self._totals = RunTotals()
+
+    def new(self) -> LiveSession:
+        """A session without a word; its file comes with the first prompt."""
+        config = self._parts.config
+        model = self._parts.catalog.model(config.provider, config.model)
+        session_id = self._parts.new_session_id()
+        journal = self._journal(session_id, self._creator(session_id))
+        return LiveSession(self._parts, journal, self._totals, model, config.mode)
+
+    def new_like(self, former: LiveSession) -> LiveSession:
+        """A new session with the choices of `former`."""
+        live = self.new()
+        live.model, live.mode, live.permission_mode, live.repo = (
+            former.model,
+            former.mode,
+            former.permission_mode,
+            former.repo,
+        )
+        return live
+
+    def resume(self, session_id: str) -> LiveSession:
+        """The session whose id begins with `session_id`; UsageError when there is none or it is open elsewhere."""
+        if self._parts.sessions is None:
+            raise UsageError("Nothing is saved in this run (--no-save), so there is no session to resume.")
+        log = self._parts.sessions.open(session_id)
+        envelopes = log.envelopes()
+        journal = self._journal(log.id, None)
+        journal.load(envelopes, log)
+        live = LiveSession(self._parts, journal, RunTotals(), *self._choice(envelopes))
+        for event in missing_ends(envelopes, live.model, self._parts.counter):
+            live.emit(event)
+        # What an earlier run left open is not this run's spending.
+        live.totals = self._totals
+        return live
+
+    def latest(self) -> LiveSession:
+        """The last session of this folder; UsageError when there is none."""
+        found = self._parts.sessions.latest(self._parts.folder) if self._parts.sessions else None
+        if found is None:
+            raise UsageError("There is no earlier session in this folder; start without --continue.")
+        return self.resume(found)
+
+    def sessions(self) -> list[SessionSummary]:
+        """The sessions of this folder, the last used first."""
+        return self._parts.sessions.list(self._parts.folder) if self._parts.sessions else []
+
+    def _choice(self, envelopes: list[Envelope]) -> tuple[ModelCard, ThinkingMode]:
+        """Model and mode that the session ended with, where this provider has the model; else those of the settings."""
+        config, catalog = self._parts.config, self._parts.catalog
+        model = catalog.model(config.provider, config.model)
+        session = Session(envelopes)
+        cards = {card.id: card for card in catalog.models(model.provider)}
+        return cards.get(session.model, model), session.mode or config.mode
+
+    def _creator(self, session_id: str) -> Callable[[], Log] | None:
+        sessions = self._parts.sessions
+        if sessions is None:
+            return None
+        return lambda: sessions.create(self._parts.folder, session_id, self._parts.clock.now())
+
+    def _journal(self, session_id: str, open_log: Callable[[], Log] | None) -> Journal:
+        def book(envelope: Envelope) -> None:
+            if self._parts.index is not None:
+                self._parts.index.add(session_id, self._parts.folder, envelope)
+
+        return Journal(session_id, self._parts.clock, self._parts.new_id, open_log, book)

@@ -1,0 +1,56 @@
+"""What an Engine is made of: everything that touches the world, handed in at boot so that tests can hand in their own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsterm.context.repo_pack import BuiltPack
+from dsterm.core.config import Config
+from dsterm.core.models import ProviderCard
+from dsterm.core.provider import Provider
+from dsterm.core.services import Clock, TokenCounter
+from dsterm.core.workspace import Workspace
+from dsterm.llm.catalog import Catalog
+from dsterm.store.index import Index
+from dsterm.store.packs import PackFolder
+from dsterm.store.sessions import SessionStore
+from dsterm.tools.toolbox import Toolbox
+
+
+@dataclass(frozen=True)
+class RepoState:
+    """Where the workspace stands in git: `branch` is empty outside a repository."""
+
+    branch: str = ""
+    dirty_files: int = 0
+
+
+@dataclass(frozen=True)
+class EngineParts:
+    """The rooms and services of one engine.
+
+    `connect` raises ProviderError when there is no key; `pack` reads a repository and counts it, telling its progress;
+    `sessions`, `index` and `packs` are None when nothing is to be saved; `can_ask` is False where no one can answer.
+    """
+
+    config: Config
+    catalog: Catalog
+    connect: Callable[[ProviderCard], Provider]
+    toolbox: Toolbox
+    workspace: Workspace
+    counter: TokenCounter
+    clock: Clock
+    new_id: Callable[[], str]
+    new_session_id: Callable[[], str]
+    jitter: Callable[[], float]
+    system: str
+    folder: Path
+    pack: Callable[[str, Callable[[str], None]], Awaitable[BuiltPack]]
+    repo_state: Callable[[], Awaitable[RepoState]]
+    note: Callable[[RepoState], str]
+    packs: PackFolder | None
+    sessions: SessionStore | None
+    index: Index | None
+    can_ask: bool = True

@@ -1,0 +1,128 @@
+"""What a session needs after a crash so that every begin has its end; pure: events in, the missing events out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dsterm.core.events import (
+    Answer,
+    Envelope,
+    Event,
+    Forecast,
+    MessageAdded,
+    MessageProgress,
+    QuestionAnswered,
+    QuestionAsked,
+    StepEnded,
+    StepRetried,
+    StepStarted,
+    ToolEnded,
+    ToolRequested,
+    TurnEnd,
+    TurnEnded,
+    TurnStarted,
+)
+from dsterm.core.messages import AssistantMessage, ToolCall
+from dsterm.core.models import ModelCard, Usage
+from dsterm.core.pricing import cost_of
+from dsterm.core.provider import StopReason
+from dsterm.core.services import TokenCounter
+from dsterm.core.tools import Outcome, ToolResult
+from dsterm.engine.questions import DENY
+
+
+class _OpenEnds:
+    """The begins that have no end yet."""
+
+    def __init__(self) -> None:
+        self.is_turn_open = False
+        self.step: StepStarted | None = None
+        self.content = ""
+        self.reasoning = ""
+        self.has_message = False
+        self.calls: dict[str, ToolCall] = {}
+        self.started: set[str] = set()
+        self.questions: set[str] = set()
+
+    def take(self, event: Event) -> None:
+        match event:
+            case TurnStarted():
+                self.is_turn_open = True
+            case TurnEnded():
+                self.is_turn_open = False
+            case StepStarted():
+                self.step, self.content, self.reasoning, self.has_message = event, "", "", False
+            case StepRetried():
+                self.content = self.reasoning = ""
+            case MessageProgress():
+                self.content += event.content
+                self.reasoning += event.reasoning
+            case MessageAdded():
+                self.has_message = True
+                self.calls = {call.id: call for call in event.message.tool_calls}
+            case StepEnded():
+                self.step = None
+            case ToolRequested():
+                self.started.add(event.call.id)
+            case ToolEnded():
+                self.calls.pop(event.id, None)
+            case QuestionAsked():
+                self.questions.add(event.id)
+            case QuestionAnswered():
+                self.questions.discard(event.id)
+            case _:
+                pass
+
+
+def missing_ends(envelopes: Iterable[Envelope], card: ModelCard | None, counter: TokenCounter) -> list[Event]:
+    """The events to append to a session that stopped in the middle: what was streamed, marked as cut; its estimated cost at
+    the price of `card`; an answer to every tool call; the end of the turn. Empty for a session that ended well.
+    """
+    open_ends = _OpenEnds()
+    for envelope in envelopes:
+        open_ends.take(envelope.event)
+    if not open_ends.is_turn_open:
+        return []
+    events: list[Event] = []
+    if open_ends.step is not None:
+        events += _end_of_step(open_ends, open_ends.step, card, counter)
+    events += [QuestionAnswered(id=id_, answer=Answer(answer=DENY), by="policy") for id_ in sorted(open_ends.questions)]
+    events += [_end_of_call(call, was_started=call.id in open_ends.started) for call in open_ends.calls.values()]
+    events.append(TurnEnded(reason=TurnEnd.CUT, text="dsterm stopped before this turn was over."))
+    return events
+
+
+def _end_of_step(open_ends: _OpenEnds, step: StepStarted, card: ModelCard | None, counter: TokenCounter) -> list[Event]:
+    events: list[Event] = []
+    if not open_ends.has_message and (open_ends.content or open_ends.reasoning):
+        message = AssistantMessage(
+            content=open_ends.content, reasoning=open_ends.reasoning, model=step.model, mode=step.mode, is_cut=True
+        )
+        events.append(MessageAdded(message=message))
+    forecast = step.forecast or Forecast(prompt_tokens=0, cached_tokens=0, dollars=None)
+    reasoning = counter.count(open_ends.reasoning)
+    usage = Usage(
+        prompt_tokens=forecast.prompt_tokens,
+        cached_tokens=forecast.cached_tokens,
+        completion_tokens=reasoning + counter.count(open_ends.content),
+        reasoning_tokens=reasoning,
+        is_estimate=True,
+    )
+    price = card.price if card else None
+    cost = cost_of(usage, price)
+    stop = StepEnded(stop=StopReason.CUT, model=step.model, usage=usage, cost=cost, price=price, is_demo=step.is_demo)
+    return [*events, stop]
+
+
+def _end_of_call(call: ToolCall, *, was_started: bool) -> ToolEnded:
+    if was_started:
+        result = ToolResult(
+            outcome=Outcome.UNKNOWN,
+            content="dsterm stopped while this call was under way; whether it took effect is unknown. Read the file to see.",
+            summary="unknown",
+        )
+    else:
+        result = ToolResult(
+            outcome=Outcome.CANCELLED, content="dsterm stopped before this call ran.", summary="not run"
+        )
+    return ToolEnded(id=call.id, result=result)

@@ -1,0 +1,112 @@
+"""The next request: what it carries, what it will likely cost, whether the budget allows it, and what a switch changes."""
+
+from __future__ import annotations
+
+import msgspec
+
+from dsterm.context.forecast import forecast_request
+from dsterm.context.window import WindowParts, build_request
+from dsterm.core.events import Forecast, TurnEnd, TurnEnded
+from dsterm.core.models import ModelCard, PrefixLoss, ThinkingMode
+from dsterm.core.provider import Request
+from dsterm.engine.live import LiveSession
+from dsterm.policy.budget import allowance
+from dsterm.render.wording import format_money, format_tokens
+
+
+class PlannedRequest(msgspec.Struct, frozen=True):
+    """A request that may be sent, with its forecast and, near the budget's end, a warning."""
+
+    request: Request
+    forecast: Forecast
+    warning: str
+
+
+def next_request(live: LiveSession) -> PlannedRequest | TurnEnded:
+    """Build the next request, its output capped by what the budget leaves; TurnEnded when the budget doesn't cover it.
+
+    ContextOverflow when it doesn't fit the window, DiskError when an attached pack is gone.
+    """
+    forecast = forecast_next(live)
+    parts = _window_parts(live, live.model, live.mode)
+    budget = None if live.provider.is_demo else live.parts.config.budget
+    allowed = allowance(budget, live.totals.dollars, forecast.prompt_tokens, live.model.price)
+    if allowed.stop:
+        return TurnEnded(reason=TurnEnd.BUDGET, text=allowed.stop)
+    request = build_request(parts, forecast.prompt_tokens, live.load_pack)
+    if allowed.output_cap is not None:
+        request = msgspec.structs.replace(request, max_tokens=min(request.max_tokens, allowed.output_cap))
+    return PlannedRequest(request, forecast, allowed.warning)
+
+
+def forecast_next(live: LiveSession, model: ModelCard | None = None, mode: ThinkingMode | None = None) -> Forecast:
+    """The prompt of the next request to `model` in `mode`, by default the chosen ones."""
+    model, mode = model or live.model, mode or live.mode
+    session = live.session
+    key = (model.id, mode, len(session.messages), session.last_request, live.parts.counter.is_exact)
+    forecast = live.forecasts.get(key)
+    if forecast is None:
+        if len(live.forecasts) > 8:
+            live.forecasts.clear()
+        parts = _window_parts(live, model, mode)
+        forecast = forecast_request(parts, live.parts.counter, session.last_request, _loss(live, model, mode))
+        live.forecasts[key] = forecast
+    return forecast
+
+
+def context_tokens(live: LiveSession) -> tuple[int, bool]:
+    """Tokens of the window that are filled now, and whether that is an estimate."""
+    if live.streaming is not None:
+        return live.streaming.prompt_tokens + live.streaming.output_tokens, True
+    last = live.session.last_request
+    if last is not None and len(live.session.messages) == live.session.messages_at_last_step:
+        return last.usage.total_tokens, False
+    return forecast_next(live).prompt_tokens, True
+
+
+def switch_note(live: LiveSession) -> str:
+    """What the unsent choice of another model or mode costs, empty when nothing is lost."""
+    sent = live.session.sent
+    former = _sent_card(live)
+    if sent is None or former is None or _loss(live, live.model, live.mode) is PrefixLoss.NOTHING:
+        return ""
+    after = forecast_next(live)
+    before = forecast_next(live, former, sent.mode)
+    missed = after.prompt_tokens - after.cached_tokens
+    return (
+        f"next prompt {format_money(after.dollars, is_estimate=True)} ({format_tokens(missed)} read anew), "
+        f"was {format_money(before.dollars, is_estimate=True)}"
+    )
+
+
+def _loss(live: LiveSession, model: ModelCard, mode: ThinkingMode) -> PrefixLoss:
+    sent = live.session.sent
+    former = _sent_card(live)
+    if sent is None:
+        return PrefixLoss.NOTHING
+    if former is None:
+        return PrefixLoss.EVERYTHING
+    return live.parts.catalog.prefix_loss((former, sent.mode), (model, mode))
+
+
+def _sent_card(live: LiveSession) -> ModelCard | None:
+    sent = live.session.sent
+    if sent is None:
+        return None
+    if (sent.provider, sent.model) == (live.model.provider, live.model.id):
+        return live.model
+    if sent.provider != live.model.provider:
+        return None
+    cards = {card.id: card for card in live.parts.catalog.models(sent.provider)}
+    return cards.get(sent.model)
+
+
+def _window_parts(live: LiveSession, model: ModelCard, mode: ThinkingMode) -> WindowParts:
+    return WindowParts(
+        system=live.parts.system,
+        tools=live.parts.toolbox.specs,
+        messages=tuple(live.session.messages),
+        model=model,
+        mode=mode,
+        max_output=live.parts.config.max_output,
+    )

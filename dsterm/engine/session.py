@@ -1,0 +1,129 @@
+"""A session folded from its events: the conversation, what is attached, what it came to.
+
+No I/O; the same fold live and resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from dsterm.context.forecast import LastRequest
+from dsterm.core.events import (
+    Envelope,
+    Event,
+    MessageAdded,
+    ModeChanged,
+    ModelChanged,
+    PermissionModeChanged,
+    RepoAttached,
+    RepoDetached,
+    Steered,
+    StepEnded,
+    StepStarted,
+    TasksChanged,
+    ToolEnded,
+    TurnStarted,
+)
+from dsterm.core.messages import AssistantMessage, Message, Pack, ToolMessage, UserMessage
+from dsterm.core.models import PermissionMode, ThinkingMode, Usage
+from dsterm.core.tools import Task
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """What the last request was: it tells what the provider's cache can still hold. `messages` is how many it carried."""
+
+    provider: str
+    model: str
+    mode: ThinkingMode
+    messages: int
+
+
+class Session:
+    """The state that the events so far make; `apply` takes the next one."""
+
+    def __init__(self, envelopes: Iterable[Envelope] = ()) -> None:
+        self.messages: list[Message] = []
+        self.tasks: tuple[Task, ...] = ()
+        self.provider = ""
+        self.model = ""
+        self.mode: ThinkingMode | None = None
+        self.permission_mode: PermissionMode | None = None
+        self.sent: Sent | None = None
+        self.last_usage: Usage | None = None
+        self.last_request: LastRequest | None = None
+        self.messages_at_last_step = 0
+        self.dollars: Decimal | None = Decimal(0)
+        self.demo_dollars = Decimal(0)
+        self.turn_dollars: Decimal | None = Decimal(0)
+        for envelope in envelopes:
+            self.apply(envelope.event)
+
+    @property
+    def packs(self) -> tuple[Pack, ...]:
+        """What is attached now."""
+        return tuple(message for message in self.messages if isinstance(message, Pack))
+
+    def call_ids(self) -> set[str]:
+        """The ids of all tool calls so far; a new call needs another one."""
+        return {
+            call.id for message in self.messages if isinstance(message, AssistantMessage) for call in message.tool_calls
+        }
+
+    def apply(self, event: Event) -> None:
+        """Fold one event in."""
+        match event:
+            case TurnStarted():
+                text = f"{event.note}\n\n{event.prompt}" if event.note else event.prompt
+                self.messages.append(UserMessage(text=text))
+                self.turn_dollars = Decimal(0)
+            case Steered():
+                self.messages.append(UserMessage(text=event.text))
+            case MessageAdded():
+                self.messages.append(event.message)
+            case ToolEnded():
+                self.messages.append(ToolMessage(call_id=event.id, content=event.result.content))
+            case RepoAttached():
+                self.messages.append(event.pack)
+            case RepoDetached():
+                self.messages = [m for m in self.messages if not (isinstance(m, Pack) and m.digest == event.digest)]
+                self.last_request = None
+            case StepStarted():
+                self._note_sent(event)
+            case StepEnded():
+                self._book(event)
+            case TasksChanged():
+                self.tasks = event.tasks
+            case ModelChanged():
+                self.provider, self.model = event.provider, event.model
+            case ModeChanged():
+                self.mode = event.mode
+            case PermissionModeChanged():
+                self.permission_mode = event.mode
+            case _:
+                pass
+
+    def _note_sent(self, event: StepStarted) -> None:
+        self.provider, self.model, self.mode = event.provider, event.model, event.mode
+        self.sent = Sent(
+            provider=event.provider,
+            model=event.model,
+            mode=event.mode,
+            messages=len(self.messages),
+        )
+
+    def _book(self, event: StepEnded) -> None:
+        if event.usage is None:
+            return
+        self.last_usage = event.usage
+        if not event.usage.is_estimate and self.sent is not None:
+            self.last_request = LastRequest(messages=self.sent.messages, mode=self.sent.mode, usage=event.usage)
+            self.messages_at_last_step = len(self.messages)
+        total = event.cost.total if event.cost else None
+        self.turn_dollars = None if total is None or self.turn_dollars is None else self.turn_dollars + total
+        if event.is_demo:
+            self.demo_dollars += total or Decimal(0)
+        else:
+            self.dollars = None if total is None or self.dollars is None else self.dollars + total

@@ -1,0 +1,103 @@
+"""One turn: steps until the model stops asking for tools, or something stops it. Every turn ends with TurnEnded."""
+
+from __future__ import annotations
+
+import asyncio
+
+from dsterm.core.errors import DstermError
+from dsterm.core.events import NoticeLevel, Steered, StepEnded, TurnEnd, TurnEnded, TurnStarted
+from dsterm.core.messages import AssistantMessage
+from dsterm.core.models import PermissionMode
+from dsterm.core.provider import StopReason
+from dsterm.engine.live import LiveSession
+from dsterm.engine.requests import next_request
+from dsterm.engine.rules import check_caps
+from dsterm.engine.step import run_step
+from dsterm.engine.tool_run import refuse_cut_calls, run_calls
+
+_PLAN_NOTE = "[Plan mode is on: nothing may be changed or run. Read what you need and answer with a plan.]"
+_PLAN_OVER_NOTE = "[Plan mode is off: changes may be made again.]"
+
+
+async def run_turn(live: LiveSession, prompt: str) -> None:
+    """Answer `prompt`. Events go out through `live`; nothing is raised for what a provider, a tool or the user does."""
+    ended = TurnEnded(reason=TurnEnd.FAILED, text="dsterm failed inside; see the log. Nothing that was shown is lost.")
+    live.emit(TurnStarted(prompt=prompt, note=await _note(live)))
+    try:
+        ended = await _steps(live)
+    except DstermError as error:
+        ended = TurnEnded(reason=TurnEnd.FAILED, text=str(error))
+    except asyncio.CancelledError:
+        ended = TurnEnded(reason=TurnEnd.INTERRUPTED, text="stopped")
+    finally:
+        live.emit(ended)
+
+
+async def _steps(live: LiveSession) -> TurnEnded:
+    steps = 0
+    while True:
+        for text in live.steering:
+            live.emit(Steered(text=text))
+        live.steering.clear()
+        stop = check_caps(live, steps)
+        if stop is not None:
+            return stop
+        planned = next_request(live)
+        if isinstance(planned, TurnEnded):
+            return planned
+        if planned.warning:
+            live.notice(planned.warning, NoticeLevel.WARNING)
+        steps += 1
+        ended = await run_step(live, planned.request, planned.forecast)
+        over = await _after_step(live, ended)
+        if over is not None:
+            return over
+
+
+async def _after_step(live: LiveSession, ended: StepEnded) -> TurnEnded | None:
+    """Why the turn is over after this step, or None when tools ran and the model is to see their results."""
+    if ended.failure is not None:
+        return TurnEnded(reason=TurnEnd.FAILED, text=ended.failure.sentence)
+    message = live.session.messages[-1]
+    if not isinstance(message, AssistantMessage):
+        return TurnEnded(
+            reason=TurnEnd.FAILED, text="The model sent an empty answer. Send the prompt again, or switch the model."
+        )
+    if message.tool_calls and ended.stop is StopReason.LENGTH:
+        refuse_cut_calls(live, message.tool_calls)
+        return None
+    if message.tool_calls:
+        await run_calls(live, message.tool_calls)
+        return None
+    match ended.stop:
+        case StopReason.LENGTH:
+            return TurnEnded(
+                reason=TurnEnd.CUT, text="The answer was cut at the output limit. Say “continue” to go on."
+            )
+        case StopReason.CONTENT_FILTER:
+            return TurnEnded(reason=TurnEnd.FAILED, text="The provider's content filter ended the answer.")
+        case StopReason.INSUFFICIENT_RESOURCE:
+            return TurnEnded(
+                reason=TurnEnd.FAILED, text="The provider ran out of capacity in mid-answer. Send the prompt again."
+            )
+        case _ if not message.content.strip():
+            return TurnEnded(
+                reason=TurnEnd.FAILED,
+                text="The model reasoned but gave no answer. Send the prompt again, or switch the mode.",
+            )
+        case _:
+            return TurnEnded(reason=TurnEnd.ANSWERED)
+
+
+async def _note(live: LiveSession) -> str:
+    """What the model should know before this prompt: where it is, once; that plan mode began or ended."""
+    live.repo = await live.parts.repo_state()
+    notes = []
+    if not any(isinstance(envelope.event, TurnStarted) for envelope in live.journal.envelopes):
+        notes.append(live.parts.note(live.repo))
+    if live.permission_mode is PermissionMode.PLAN and live.noted is not PermissionMode.PLAN:
+        notes.append(_PLAN_NOTE)
+    elif live.permission_mode is not PermissionMode.PLAN and live.noted is PermissionMode.PLAN:
+        notes.append(_PLAN_OVER_NOTE)
+    live.noted = live.permission_mode
+    return "\n".join(notes)

@@ -1,0 +1,141 @@
+"""Every flag of the program, with the help that teaches it. Imports argparse and nothing of dsterm but its version."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from decimal import Decimal, InvalidOperation
+from typing import NoReturn
+
+from dsterm import __version__
+
+_DESCRIPTION = """\
+A chat and coding assistant in the terminal for DeepSeek V4 Pro and V4 Flash.
+
+  dsterm                          the screen, in this folder
+  dsterm --demo                   look round without a key: a real server, no model
+  dsterm -p "why does X fail?"    one answer on standard output
+  git diff | dsterm -p "review"   the same, with more on standard input
+"""
+
+_EPILOG = """\
+keys       DSTERM_API_KEY, else the provider's own: NOVITA_API_KEY, DEEPSEEK_API_KEY, OPENROUTER_API_KEY, ...
+settings   config.toml in ~/.config/dsterm (DSTERM_HOME moves everything into one folder)
+exit codes 0 answered · 1 failed · 2 wrong usage or settings · 3 stopped by budget or --max-turns · 130 interrupted
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        text = message.removeprefix("argument ").replace("unrecognized arguments:", "there is no flag")
+        unknown = re.match(r"there is no flag (--?[\w-]+)", text)
+        hint = "See dsterm --help."
+        if unknown:
+            near = difflib.get_close_matches(unknown[1], self._option_string_actions, n=1)
+            hint = f"Did you mean {near[0]}?" if near else hint
+        shown = "".join(character if character.isprintable() else "?" for character in text)
+        sys.stderr.write(f"dsterm: {shown}. {hint}\n")
+        raise SystemExit(2)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = _Parser(
+        prog="dsterm",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("prompt", nargs="?", help="what to ask; without -p the screen opens and asks it")
+    parser.add_argument("-V", "--version", action="version", version=f"dsterm {__version__}")
+    _add_model_flags(parser)
+    _add_work_flags(parser)
+    _add_session_flags(parser)
+    _add_headless_flags(parser)
+    return parser
+
+
+def _add_model_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("model")
+    group.add_argument("-m", "--model", metavar="pro|flash|ID", help="which model answers (default: pro)")
+    group.add_argument("--mode", metavar="non-think|think|think-max", help="how much it reasons first (default: think)")
+    group.add_argument(
+        "--provider", metavar="NAME", help="novita (default), deepseek, siliconflow, deepinfra, openrouter, custom"
+    )
+    group.add_argument(
+        "--base-url", metavar="URL", help="address of the API; with it alone, any OpenAI-compatible server"
+    )
+    group.add_argument(
+        "--demo", action="store_true", help="talk to the demo provider: a real server on this machine, no model"
+    )
+
+
+def _add_work_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("work")
+    group.add_argument("-C", "--cwd", metavar="DIR", help="the folder to work in (default: the current one)")
+    group.add_argument("--cd", dest="cwd", help=argparse.SUPPRESS)
+    group.add_argument(
+        "--attach",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="attach a git repo: PATH or URL, with @REV if you like",
+    )
+    group.add_argument(
+        "--permission-mode",
+        metavar="MODE",
+        help="ask (default), accept-edits, auto, plan (nothing is changed), yolo (nothing is asked)",
+    )
+    tools = {"action": "append", "default": [], "metavar": "TOOLS"}
+    group.add_argument("--allowed-tools", "--allowedTools", help="tools that need no question, as edit,write", **tools)  # type: ignore[arg-type]
+    group.add_argument("--disallowed-tools", "--disallowedTools", help="tools that never run", **tools)  # type: ignore[arg-type]
+    group.add_argument("--append-system-prompt", metavar="TEXT", help="more for the system text")
+    group.add_argument("--budget", type=_dollars, metavar="USD", help="stop before this run costs more")
+    group.add_argument("--max-budget-usd", dest="budget", type=_dollars, help=argparse.SUPPRESS)
+
+
+def _add_session_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("session")
+    group.add_argument(
+        "-c", "--continue", dest="resume_latest", action="store_true", help="go on with the last session of this folder"
+    )
+    group.add_argument("-r", "--resume", metavar="ID", help="go on with session ID (its beginning is enough)")
+    group.add_argument("--no-save", action="store_true", help="keep nothing of this session on disk")
+    group.add_argument("--theme", metavar="NAME", help="colours of the screen")
+    group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    group.add_argument("--debug", action="store_true", help="log requests and responses, redacted, in the state folder")
+
+
+def _add_headless_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("one answer, no screen")
+    group.add_argument(
+        "-p", "--print", dest="headless", action="store_true", help="print the answer and exit; asks nothing"
+    )
+    group.add_argument(
+        "--output-format",
+        choices=("text", "json", "stream-json"),
+        metavar="text|json|stream-json",
+        help="default: text",
+    )
+    group.add_argument("--max-turns", type=_count, metavar="N", help="stop after N model requests")
+
+
+def _dollars(text: str) -> Decimal:
+    try:
+        amount = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        amount = Decimal(0)
+    if not amount.is_finite() or amount <= 0:
+        raise argparse.ArgumentTypeError("takes an amount in US dollars above 0, like 0.50")
+    return amount
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("takes a whole number from 1")
+    return int(text)

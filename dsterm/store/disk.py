@@ -1,0 +1,59 @@
+"""Careful writes to dsterm's own folders: private, atomic, and every failure one sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from dsterm.core.errors import DiskError
+
+_FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+
+
+def disk_error(action: str, path: Path, error: OSError) -> DiskError:
+    """The sentence for a failed `action` (`write the session log`) on `path`."""
+    reason = (error.strerror or type(error).__name__).lower()
+    advice = "Check its permissions and the free space, or set DSTERM_HOME to a folder that you can write to."
+    return DiskError(f"Can't {action} {path}: {reason}. {advice}")
+
+
+def make_private_folder(folder: Path) -> None:
+    """Create `folder` and what is missing above it, closed to other users; DiskError when that fails."""
+    try:
+        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error("create the folder", folder, error) from error
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace `path` by `data` at once, readable by the user alone; DiskError when that fails, and then the old file stays."""
+    make_private_folder(path.parent)
+    try:
+        # mkstemp opens with mode 0600 and refuses to follow a link that someone put there.
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise disk_error("write", path, error) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new and renamed entries of `folder` survive a power cut; Windows has no such call and needs none."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,166 @@
+"""The tables of the index, and its rows as values. Money is kept as decimal text, times as UTC text that sorts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dsterm.core.models import Cost, Usage
+from dsterm.store.ledger import Asked, StepRow
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_BUSY_SECONDS = 5.0
+_VERSION = 1
+_COLUMNS = (
+    "session, seq, at, folder, provider, model, mode, lane, stop, is_demo, has_usage, is_estimate,"
+    " prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, hit, miss, output"
+)
+_SCHEMA = (
+    "DROP TABLE IF EXISTS steps",
+    "DROP TABLE IF EXISTS logs",
+    """CREATE TABLE steps (
+        session TEXT NOT NULL, seq INTEGER NOT NULL, at TEXT NOT NULL, folder TEXT NOT NULL,
+        provider TEXT NOT NULL, model TEXT NOT NULL, mode TEXT NOT NULL, lane TEXT NOT NULL, stop TEXT NOT NULL,
+        is_demo INTEGER NOT NULL, has_usage INTEGER NOT NULL, is_estimate INTEGER NOT NULL,
+        prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
+        cached_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
+        hit TEXT, miss TEXT, output TEXT,
+        PRIMARY KEY (session, seq)) WITHOUT ROWID""",
+    "CREATE INDEX steps_at ON steps (at)",
+    "CREATE TABLE logs (session TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID",
+    f"PRAGMA user_version = {_VERSION}",
+)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the database, waiting for other programs; sqlite3.Error when it can't be opened."""
+    import sqlite3  # noqa: PLC0415 - start-up must not wait for it
+
+    return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables where they are missing or of another version."""
+    if _version(connection) != _VERSION:
+        connection.execute("BEGIN IMMEDIATE")
+        # Another program may have made them while this one waited.
+        if _version(connection) != _VERSION:
+            create(connection)
+        connection.execute("COMMIT")
+    _use_write_ahead_log(connection)
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    import sqlite3  # noqa: PLC0415 - start-up must not wait for it
+
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        # While another program is at it SQLite refuses at once. The older journal is right too, and the next one switches.
+        if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise
+
+
+def is_corrupt(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file itself is at fault (damaged, no database, other tables), not the disk or another program."""
+    import sqlite3  # noqa: PLC0415 - start-up must not wait for it
+
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    return code in {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Make empty tables of this version, whatever was there; inside a transaction of the caller's."""
+    for statement in _SCHEMA:
+        connection.execute(statement)
+
+
+def insert(connection: sqlite3.Connection, rows: Iterable[StepRow]) -> None:
+    """Write rows; one that is there already is replaced."""
+    marks = ", ".join("?" * (_COLUMNS.count(",") + 1))
+    connection.executemany(
+        f"INSERT OR REPLACE INTO steps ({_COLUMNS}) VALUES ({marks})",  # noqa: S608 - constants only
+        [_values(row) for row in rows],
+    )
+
+
+def _values(row: StepRow) -> tuple[str | int | None, ...]:
+    usage = row.usage or Usage()
+    parts = (None, None, None) if row.cost is None else (str(row.cost.hit), str(row.cost.miss), str(row.cost.output))
+    return (
+        row.session,
+        row.seq,
+        _moment(row.at),
+        row.folder,
+        row.provider,
+        row.model,
+        row.mode,
+        row.lane,
+        row.stop,
+        row.is_demo,
+        row.usage is not None,
+        usage.is_estimate,
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.cached_tokens,
+        usage.reasoning_tokens,
+        *parts,
+    )
+
+
+def select(connection: sqlite3.Connection, asked: Asked) -> list[StepRow]:
+    """The rows that `asked` describes, by time."""
+    conditions: dict[str, str | int | None] = {
+        "session = ?": asked.session,
+        "folder = ?": None if asked.folder is None else str(asked.folder),
+        "at >= ?": None if asked.since is None else _moment(asked.since),
+        "at < ?": None if asked.before is None else _moment(asked.before),
+        "is_demo = ?": None if asked.with_demo else 0,
+    }
+    used = {condition: value for condition, value in conditions.items() if value is not None}
+    where = " AND ".join(used) or "1"
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM steps WHERE {where} ORDER BY at, session, seq",  # noqa: S608 - constants only
+        tuple(used.values()),
+    )
+    return [_row(values) for values in rows]
+
+
+def _row(values: tuple[str, ...]) -> StepRow:
+    session, seq, at, folder, provider, model, mode, lane, stop, is_demo, has_usage, is_estimate, *figures = values
+    prompt, completion, cached, reasoning, hit, miss, output = figures
+    usage = Usage(
+        prompt_tokens=int(prompt),
+        completion_tokens=int(completion),
+        cached_tokens=int(cached),
+        reasoning_tokens=int(reasoning),
+        is_estimate=bool(is_estimate),
+    )
+    return StepRow(
+        session=session,
+        seq=int(seq),
+        at=datetime.fromisoformat(at),
+        folder=folder,
+        provider=provider,
+        model=model,
+        mode=mode,
+        lane=lane,
+        stop=stop,
+        is_demo=bool(is_demo),
+        usage=usage if has_usage else None,
+        cost=None if hit is None else Cost(hit=Decimal(hit), miss=Decimal(miss), output=Decimal(output)),
+    )
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")

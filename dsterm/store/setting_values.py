@@ -1,0 +1,98 @@
+"""Whether a single setting's value can be used, and the sentence when it can't."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+import msgspec
+
+from dsterm.core.config import Config, ReasoningFold
+from dsterm.core.errors import SettingsError
+from dsterm.core.models import PermissionMode, ThinkingMode
+
+_MOST_OUTPUT = 393_216
+_LONGEST_SHOWN = 60
+
+_CHOICES: dict[str, type[StrEnum]] = {
+    "mode": ThinkingMode,
+    "permission_mode": PermissionMode,
+    "reasoning_fold": ReasoningFold,
+}
+
+_ALLOWED = {
+    "provider": "the name of a provider, such as novita",
+    "model": "pro, flash or the id of a model",
+    "theme": "the name of a theme",
+    "base_url": "an address that begins with https:// or http://, without a user or password in it",
+    "budget": "US dollars, more than 0",
+    "max_turns": "a whole number of at least 1",
+    "max_steps": "a whole number of at least 1",
+    "max_output": f"tokens, a whole number from 1 to {_MOST_OUTPUT:,}",
+    "attach_cap": "bytes, a whole number of at least 1",
+    "append_system_prompt": "text",
+    "allowed_tools": "a list of tool names",
+    "disallowed_tools": "a list of tool names",
+    "mouse": "true or false",
+    "debug": "true or false",
+}
+
+_TYPES = {field.name: field.type for field in msgspec.structs.fields(Config)}
+
+
+def check_value(key: str, value: object, source: str, *, is_text: bool = False) -> object:
+    """`value` in the type of the setting `key`; SettingsError names `source`, the key and what is allowed.
+
+    `is_text` says that numbers and truth values come as text, as they do from a variable or a flag.
+    """
+    try:
+        converted: object = msgspec.convert(value, _TYPES[key], strict=not is_text)
+    except msgspec.ValidationError:
+        converted = None
+    if converted is None or not _is_usable(key, converted):
+        raise SettingsError(f"{source}: `{key}` can't be {shown(value)}; allowed: {allowed(key)}.")
+    return converted
+
+
+def allowed(key: str) -> str:
+    """What the setting `key` may be, in words."""
+    choices = _CHOICES.get(key)
+    if choices is not None:
+        return ", ".join(choice.value for choice in choices)
+    return _ALLOWED.get(key, "another kind of value")
+
+
+def shown(value: object) -> str:
+    """A value from outside, quoted, short and without control characters."""
+    text = str(value) if isinstance(value, Decimal) else json.dumps(value, default=str)
+    plain = "".join(character if character.isprintable() else "?" for character in text)
+    return plain if len(plain) <= _LONGEST_SHOWN else f"{plain[:_LONGEST_SHOWN]}…"
+
+
+def _is_usable(key: str, value: object) -> bool:
+    match key, value:
+        case ("budget", Decimal() as dollars):
+            return dollars.is_finite() and dollars > 0
+        case ("max_output", int() as tokens):
+            return 1 <= tokens <= _MOST_OUTPUT
+        case ("max_turns" | "max_steps" | "attach_cap", int() as number):
+            return number >= 1
+        case ("base_url", str() as address):
+            return not address or _is_address(address)
+        case ("provider" | "model" | "theme", str() as name):
+            return bool(name.strip()) and name.isprintable()
+        case _:
+            return True
+
+
+def _is_address(address: str) -> bool:
+    if not address.isprintable() or " " in address:
+        return False
+    try:
+        parts = urlsplit(address)
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None

@@ -1,0 +1,38 @@
+"""What the model has seen: which files it read, and their content then. One per session, made with the tools."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from dsterm.core.errors import ToolError
+
+
+class ReadRecord:
+    """Remembers a digest of each file that was read or written by a tool."""
+
+    def __init__(self) -> None:
+        self._digests: dict[Path, bytes] = {}
+
+    def note(self, path: Path, data: bytes) -> None:
+        """The model knows this content of `path` now."""
+        self._digests[path] = _digest(data)
+
+    def forget(self, path: Path) -> None:
+        """The file is gone."""
+        self._digests.pop(path, None)
+
+    def is_current(self, path: Path, data: bytes) -> bool:
+        """Whether `data` is what the model saw of `path` last."""
+        return self._digests.get(path) == _digest(data)
+
+    def require(self, path: Path, data: bytes, name: str) -> None:
+        """ToolError unless `path` was read and `data` is still what was read then; `name` is the path for the model."""
+        if path not in self._digests:
+            raise ToolError(f"{name} was not read yet. Read it first, then change it.")
+        if not self.is_current(path, data):
+            raise ToolError(f"{name} changed on disk since it was read. Read it again, then change it.")
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()

@@ -1,0 +1,69 @@
+"""All tools by name, in an order that never changes: the list stands first in every request and is cached there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dsterm.core.errors import ToolError, WorkspaceError
+from dsterm.core.tools import PreparedCall, Progress, Tool, ToolResult, ToolSpec
+from dsterm.core.workspace import Workspace
+from dsterm.tools.apply_patch import apply_patch_tool
+from dsterm.tools.edit import edit_tool
+from dsterm.tools.glob import glob_tool
+from dsterm.tools.grep import grep_tool
+from dsterm.tools.read import read_tool
+from dsterm.tools.read_record import ReadRecord
+from dsterm.tools.todo_write import todo_write_tool
+from dsterm.tools.write import write_tool
+
+
+class Toolbox:
+    """The tools that a model may ask for."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self._tools = {tool.spec.name: tool for tool in tools}
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """What the model is told, always the same bytes in the same order."""
+        return tuple(tool.spec for tool in self._tools.values())
+
+    async def prepare(self, name: str, arguments: Mapping[str, object]) -> PreparedCall:
+        """Plan a call without side effects. ToolError, for the model, when the tool or an argument is wrong."""
+        tool = self._tools.get(name) or self._tools.get(name.strip().casefold())
+        if tool is None:
+            shown = f"There is no tool {name.strip()[:60]}" if name.strip() else "The call names no tool"
+            raise ToolError(f"{shown}. The tools are: {', '.join(self._tools)}.")
+        try:
+            prepared = await tool.prepare(arguments)
+        except WorkspaceError as error:
+            raise ToolError(str(error)) from error
+        return _speaking_to_the_model(prepared)
+
+
+def build_toolbox(workspace: Workspace) -> Toolbox:
+    """The tools over `workspace`, sharing one record of what the model has read."""
+    record = ReadRecord()
+    return Toolbox(
+        (
+            read_tool(workspace, record),
+            glob_tool(workspace),
+            grep_tool(workspace),
+            edit_tool(workspace, record),
+            apply_patch_tool(workspace, record),
+            write_tool(workspace, record),
+            todo_write_tool(),
+        )
+    )
+
+
+def _speaking_to_the_model(prepared: PreparedCall) -> PreparedCall:
+    """The same call, whose failures on disk are words for the model too."""
+
+    async def run(progress: Progress) -> ToolResult:
+        try:
+            return await prepared.run(progress)
+        except WorkspaceError as error:
+            raise ToolError(str(error)) from error
+
+    return PreparedCall(plan=prepared.plan, run=run)

@@ -1,0 +1,265 @@
+"""What the keys do: one small method for each action of the registry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+
+from textual.app import App
+
+from dsterm.core.events import NoticeLevel
+from dsterm.core.models import PermissionMode
+from dsterm.tui.composer import Composer
+from dsterm.tui.completion import CompletionPopup
+from dsterm.tui.conversation import Command, Conversation, ScreenOptions
+from dsterm.tui.help import HelpScreen
+from dsterm.tui.keys import SCREEN_COMMANDS
+from dsterm.tui.leader import LeaderScreen
+from dsterm.tui.palette import PaletteEntry, action_entries, build_palette
+from dsterm.tui.pickers import Pick, PickScreen, session_rows
+from dsterm.tui.question import QuestionDock
+from dsterm.tui.terminal import report_mouse
+from dsterm.tui.themes import ThemeShelf
+from dsterm.tui.transcript_view import TranscriptView
+from dsterm.tui.turns import Turns
+
+_TWICE_SECONDS = 2.0
+_SCREEN_METHODS = {
+    "/help": "help",
+    "/?": "help",
+    "/reasoning": "fold_reasoning",
+    "/tools": "fold_tools",
+    "/mouse": "toggle_mouse",
+    "/redraw": "redraw",
+    "/stop": "stop",
+    "/quit": "quit",
+    "/exit": "quit",
+    "/q": "quit",
+}
+
+
+class ScreenActions(App[int], inherit_bindings=False):
+    """The actions; `DstermApp` adds what they act on."""
+
+    def __init__(self, conversation: Conversation, options: ScreenOptions) -> None:
+        super().__init__()
+        self.conversation = conversation
+        self.options = options
+        self.turns: Turns
+        self.view: TranscriptView
+        self.composer: Composer
+        self.popup: CompletionPopup
+        self.dock: QuestionDock
+        self.themes: ThemeShelf
+        self._leaving = ("", 0.0)
+        self._has_mouse = options.mouse
+
+    def say(self, text: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
+        """One sentence in the line above the status, for a while."""
+        raise NotImplementedError
+
+    @property
+    def all_commands(self) -> tuple[Command, ...]:
+        """The engine's commands and the screen's own."""
+        return (*self.conversation.commands, *SCREEN_COMMANDS)
+
+    async def run_line(self, line: str) -> None:
+        """A prompt or a command, as typed."""
+        name, _, argument = line.strip().partition(" ")
+        method = _SCREEN_METHODS.get(name)
+        if method is not None:
+            await self.run_action(method)
+        elif name == "/theme":
+            self._theme(argument.strip())
+        elif name in {"/resume", "/sessions"} and not argument.strip():
+            self.run_worker(self._pick_session(), group="picker", exclusive=True)
+        else:
+            self.turns.send(line)
+
+    async def action_line(self, line: str) -> None:
+        """A command bound to a key."""
+        await self.run_line(line)
+
+    def action_toggle_model(self) -> None:
+        """Pro to Flash and back."""
+        is_pro = self.conversation.status().model.alias == "pro"
+        self.turns.command(f"/model {'flash' if is_pro else 'pro'}")
+
+    def action_cycle_mode(self) -> None:
+        """The next thinking mode."""
+        self.turns.command(f"/mode {self.conversation.status().mode.next}")
+
+    def action_cycle_permission(self) -> None:
+        """Ask, accept-edits, plan; from anything looser back to ask."""
+        following = {
+            PermissionMode.ASK: PermissionMode.ACCEPT_EDITS,
+            PermissionMode.ACCEPT_EDITS: PermissionMode.PLAN,
+        }
+        self.turns.command(f"/permissions {following.get(self.conversation.status().permission_mode, PermissionMode.ASK)}")
+
+    def action_escape(self) -> None:
+        """Close the list, refuse the question, stop the turn: the first that applies."""
+        if self.popup.is_open:
+            self.popup.dismiss_for(self.composer.text)
+        elif not self.dock.escape() and not self.turns.stop() and self.screen.selections:
+            self.screen.clear_selection()
+
+    def action_stop(self) -> None:
+        """Stop the turn, whatever is open."""
+        self.turns.stop()
+
+    def action_copy_or_stop(self) -> None:
+        """Copy the selection, else stop the turn, else clear the draft, else leave at the second press."""
+        selected = self.composer.selected_text or self.screen.get_selected_text()
+        if selected:
+            self.copy_to_clipboard(selected)
+            lines = selected.count("\n") + 1
+            self.say(f"Copied {lines} line{'s' if lines > 1 else ''} through the terminal, which may not allow it.")
+            self.screen.clear_selection()
+        elif self.turns.stop():
+            self.dock.drop_all()
+        elif self.composer.text:
+            self.composer.set_draft("")
+        else:
+            self.action_leave("Ctrl+C")
+
+    def action_leave(self, key: str) -> None:
+        """The second press within two seconds leaves."""
+        now = self.options.clock.monotonic()
+        before, at = self._leaving
+        self._leaving = (key, now)
+        if before == key and now - at <= _TWICE_SECONDS:
+            self.exit(0)
+        else:
+            self.say(f"{key} again leaves dsterm.")
+
+    async def action_quit(self) -> None:
+        """Leave at once."""
+        self.exit(0)
+
+    def action_drop_queue(self) -> None:
+        """Forget the prompts that wait."""
+        count = self.turns.drop()
+        if count:
+            self.say(f"Dropped {count} waiting prompt{'s' if count > 1 else ''}.")
+
+    def action_attach(self) -> None:
+        """Begin the command that attaches a repository."""
+        self.composer.focus()
+        self.composer.set_draft("/attach ")
+
+    def action_fold_reasoning(self) -> None:
+        """Fold all reasoning, or open all of it."""
+        self.view.fold_reasoning()
+
+    def action_fold_tools(self) -> None:
+        """Fold all tool output, or open all of it."""
+        self.view.fold_tools()
+
+    def action_scroll_pages(self, pages: int) -> None:
+        """Pages down, or up when negative."""
+        self.view.scroll_lines(pages * max(1, self.view.size.height - 2))
+
+    def action_scroll_rows(self, rows: int) -> None:
+        """Lines down, or up when negative."""
+        self.view.scroll_lines(rows)
+
+    def action_scroll_top(self) -> None:
+        """To the first line."""
+        self.view.scroll_lines(-self.view.virtual_size.height)
+
+    def action_scroll_bottom(self) -> None:
+        """To the last line, and follow it."""
+        self.view.follow()
+
+    async def action_leader(self) -> None:
+        """Wait for the second key."""
+
+        async def run(method: str | None) -> None:
+            if method is not None:
+                await self.run_action(method)
+
+        await self.push_screen(LeaderScreen(), run)
+
+    async def action_palette(self) -> None:
+        """Find anything by name."""
+        await self.push_screen(build_palette())
+
+    def palette_entries(self) -> Iterator[PaletteEntry]:
+        """Actions, commands without an action of their own, themes."""
+
+        def run(method: str) -> None:
+            self.call_later(self.run_action, method)
+
+        def command(line: str) -> None:
+            self.call_later(self.run_line, line)
+
+        entries = list(action_entries(run))
+        yield from entries
+        slashes = " ".join(entry.note for entry in entries).split()
+        for each in self.all_commands:
+            if each.name not in slashes:
+                is_whole = not each.usage.removeprefix(each.name).strip()
+                run_it = partial(command, each.name) if is_whole else partial(self._begin_command, f"{each.name} ")
+                yield PaletteEntry(each.help.capitalize(), each.usage, run_it)
+        for name in self.themes.names():
+            yield PaletteEntry(f"Colours: {name}", f"/theme {name}", partial(self._theme, name))
+
+    def _begin_command(self, draft: str) -> None:
+        self.composer.focus()
+        self.composer.set_draft(draft)
+
+    async def action_help(self) -> None:
+        """Keys and commands."""
+        await self.push_screen(HelpScreen(self.all_commands))
+
+    def action_redraw(self) -> None:
+        """Draw everything anew, in case something else wrote to the terminal."""
+        self.refresh(layout=True)
+
+    def action_toggle_mouse(self) -> None:
+        """Leave the mouse to the terminal, for its own selection, or take it back."""
+        self._has_mouse = not self._has_mouse
+        if self._driver is not None:
+            report_mouse(self._driver, is_on=self._has_mouse)
+        self.say("The mouse scrolls and selects here." if self._has_mouse else "The mouse is the terminal's; F9 takes it back.")
+
+    def action_pick_theme(self) -> None:
+        """Choose the colours from a list."""
+        self._theme("")
+
+    def _theme(self, name: str) -> None:
+        if name:
+            if self.themes.apply(self, name):
+                self._keep_theme(name)
+            else:
+                self.say(f"There is no theme {name}. There are: {', '.join(self.themes.names())}", NoticeLevel.WARNING)
+            return
+        before = self.themes.current
+
+        def chosen(picked: str | None) -> None:
+            self.themes.apply(self, picked or before)
+            if picked and picked != before:
+                self._keep_theme(picked)
+
+        rows = [Pick(each, each) for each in self.themes.names()]
+        self.push_screen(PickScreen("colours", rows, before, self._preview), chosen)
+
+    def _preview(self, name: str) -> None:
+        self.themes.apply(self, name)
+
+    def _keep_theme(self, name: str) -> None:
+        if self.options.save_theme is not None:
+            self.options.save_theme(name)
+
+    async def _pick_session(self) -> None:
+        sessions = await asyncio.to_thread(self.conversation.sessions)
+        here = self.conversation.status().session_id
+        rows = [row for row in session_rows(sessions, self.options.clock.now()) if row.id != here]
+        if not rows:
+            self.say("There is no earlier session of this folder.")
+            return
+        picked = await self.push_screen_wait(PickScreen("earlier sessions", rows))
+        if picked:
+            self.turns.send(f"/resume {picked}")

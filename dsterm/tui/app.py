@@ -1,0 +1,282 @@
+"""The screen: puts the parts together and routes what happens between them, nothing else."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import TextArea
+from textual.worker import Worker, WorkerState
+
+from dsterm.core.events import Envelope, NoticeLevel, QuestionAnswered, QuestionAsked, ToolRequested, TurnEnded
+from dsterm.render.status import status_line
+from dsterm.tui.actions import ScreenActions
+from dsterm.tui.completion import CompletionPopup
+from dsterm.tui.composer import Composer
+from dsterm.tui.conversation import Conversation, ScreenOptions
+from dsterm.tui.hints import Hints, hint_line
+from dsterm.tui.keys import LEADER, bindings
+from dsterm.tui.lines_view import OneLine
+from dsterm.tui.paint import Painter
+from dsterm.tui.question import QuestionDock
+from dsterm.tui.recall import Recall
+from dsterm.tui.terminal import normal_key, patch_key_decoder, restore_title, set_title
+from dsterm.tui.themes import ThemeShelf
+from dsterm.tui.transcript_view import TranscriptView
+from dsterm.tui.turns import Turns, TurnWork
+
+_STATUS_SECONDS = 0.25
+_SAID_SECONDS = 6.0
+_PLACEHOLDER = "ask anything, / for commands, ? for help"
+_PLACEHOLDER_RUNNING = "ask a follow-up …"
+
+
+class MainScreen(Screen[None], inherit_bindings=False):
+    """The one screen; Tab and Ctrl+C belong to the app."""
+
+
+class DstermApp(ScreenActions, inherit_bindings=False):
+    """Transcript, question, composer, hint and status, over a Conversation."""
+
+    CSS_PATH = "dsterm.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(),
+        Binding(LEADER, "leader", show=False, id="leader"),
+        Binding("tab", "switch_focus", show=False, id="focus.switch"),
+    ]
+
+    def __init__(self, conversation: Conversation, options: ScreenOptions) -> None:
+        super().__init__(conversation, options)
+        self.animation_level = "none"
+        self.themes = ThemeShelf(options.theme_folders)
+        self.painter = Painter(self.themes.load(options.theme))
+        self.turns = Turns(conversation, self, options.clock)
+        self.view = TranscriptView(self.painter, options.clock, options.reasoning_fold)
+        self.popup = CompletionPopup(self.all_commands)
+        self.dock = QuestionDock(self.painter, self._seconds_since_key)
+        self.composer = Composer(Recall(options.history), self.popup, self.turns.take_last)
+        self.hint = OneLine(self.painter, "hint")
+        self.status_bar = OneLine(self.painter, "status")
+        self._requests: dict[str, ToolRequested] = {}
+        self._key_at = float("-inf")
+        self._said = ("", NoticeLevel.INFO)
+        self._said_timer: Timer | None = None
+        self._status_timer: Timer | None = None
+        self._tick = 0
+
+    def get_default_screen(self) -> Screen[None]:
+        """Our own, without Textual's keys."""
+        return MainScreen()
+
+    def compose(self) -> ComposeResult:
+        """Only what is seen at once; the rest comes when it is asked for."""
+        yield self.view
+        yield self.dock
+        yield self.popup
+        yield self.composer
+        yield self.hint
+        yield self.status_bar
+
+    def on_mount(self) -> None:
+        """Colours, focus, what there is of the session; then, once painted, the rest."""
+        self.themes.apply(self, self.options.theme)
+        self.composer.focus()
+        self.view.load(self.conversation.transcript())
+        if self._driver is not None:
+            set_title(self._driver, self.options.title)
+        self.turn_changed()
+        self.call_after_refresh(self._ready)
+
+    def on_unmount(self) -> None:
+        """Leave the terminal as it was."""
+        if self._driver is not None:
+            restore_title(self._driver)
+
+    def _ready(self) -> None:
+        if self.themes.trouble:
+            self.say(self.themes.trouble, NoticeLevel.WARNING)
+        if self.options.on_ready is not None:
+            self.run_worker(self.options.on_ready, thread=True, group="ready", exit_on_error=False)
+        if self.options.prompt:
+            self.turns.send(self.options.prompt)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys get a name that bindings know, and their time is noted."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self._key_at = self.options.clock.monotonic()
+            event = normal_key(event)
+        elif isinstance(event, events.Paste):
+            self._key_at = self.options.clock.monotonic()
+        await super().on_event(event)
+
+    def _seconds_since_key(self) -> float:
+        return self.options.clock.monotonic() - self._key_at
+
+    # Stage: what turns show themselves on.
+
+    def start(self, work: TurnWork) -> None:
+        """Run a turn or a command; a bug in it must not take the screen down."""
+        self.run_worker(work, group="turns", exit_on_error=False)
+
+    def show(self, envelope: Envelope) -> None:
+        """One event of the conversation."""
+        self.view.show(envelope)
+        match envelope.event:
+            case ToolRequested() as request:
+                self._requests[request.call.id] = request
+            case QuestionAsked() as question:
+                self.dock.ask(question, self._requests.get(question.call_id))
+                self.show_hints()
+            case QuestionAnswered(id=question_id):
+                self.dock.drop(question_id)
+                self.show_hints()
+            case TurnEnded():
+                self._requests.clear()
+                self.dock.drop_all()
+            case _:
+                pass
+
+    def session_changed(self) -> None:
+        """Another session: draw it from its beginning."""
+        self._requests.clear()
+        self.dock.drop_all()
+        self.view.load(self.conversation.transcript())
+
+    def turn_changed(self) -> None:
+        """Something began or ended: the status ticks only meanwhile."""
+        if self.turns.is_busy and self._status_timer is None:
+            self._status_timer = self.set_interval(_STATUS_SECONDS, self._show_tick)
+        elif not self.turns.is_busy and self._status_timer is not None:
+            self._status_timer.stop()
+            self._status_timer = None
+        self.composer.placeholder = Content(_PLACEHOLDER_RUNNING if self.turns.is_running else _PLACEHOLDER)
+        self._show_status()
+
+    def _show_tick(self) -> None:
+        self._tick += 1
+        self.view.tick()
+        self._show_status()
+
+    def _show_status(self) -> None:
+        status = self.conversation.status()
+        self.composer.set_mode(status.mode)
+        self.status_bar.show(status_line(status, self.size.width))
+        self.show_hints()
+
+    def show_hints(self) -> None:
+        """Draw the line above the status anew."""
+        text, level = self._said
+        clock = self.options.clock
+        hints = Hints(
+            said=text,
+            level=level,
+            seconds=clock.monotonic() - self.turns.began if self.turns.is_running else None,
+            tick=self._tick,
+            is_asking=self.dock.current is not None,
+            switch_note=self.conversation.status().switch_note,
+            queued=len(self.turns.queue),
+            is_held=self.turns.is_held,
+            lines_below=self.view.lines_below,
+            is_following=self.view.is_following,
+        )
+        self.hint.show(hint_line(hints, self.size.width))
+
+    def say(self, text: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
+        """One sentence in the line above the status, for some seconds."""
+        self._said = (text, level)
+        if self._said_timer is not None:
+            self._said_timer.stop()
+        self._said_timer = self.set_timer(_SAID_SECONDS, self._unsay) if text else None
+        self.show_hints()
+
+    def _unsay(self) -> None:
+        self._said_timer = None
+        self.say("")
+
+    async def on_composer_submitted(self, message: Composer.Submitted) -> None:
+        """Enter: a prompt, a command, or leave for a held queue to go."""
+        text = message.text
+        if text.strip():
+            self.composer.recall.add(text)
+            self.view.follow()
+        if message.is_steer:
+            self.turns.steer(text)
+        else:
+            await self.run_line(text)
+
+    def on_composer_said(self, message: Composer.Said) -> None:
+        """The composer has something to say."""
+        self.say(message.text)
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """The draft changed: offer what fits it."""
+        if event.text_area is self.composer:
+            self.popup.show_for(self.composer.text)
+
+    def on_question_dock_answered(self, message: QuestionDock.Answered) -> None:
+        """The user decided."""
+        self.conversation.answer(message.question_id, message.answer)
+        self.show_hints()
+
+    def on_question_dock_typed(self, message: QuestionDock.Typed) -> None:
+        """A key for the composer."""
+        self.composer.focus()
+        self.composer.insert(message.character)
+
+    def on_question_dock_left(self, _message: QuestionDock.Left) -> None:
+        """Back to writing."""
+        self.composer.focus()
+
+    def on_transcript_view_moved(self, _message: TranscriptView.Moved) -> None:
+        """Something stands below what is seen, or no longer does."""
+        self.show_hints()
+
+    def action_switch_focus(self) -> None:
+        """From the composer to a question."""
+        if self.dock.current is not None:
+            self.dock.focus()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Both lines depend on the width."""
+        self._show_status()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A bug in a turn is told and logged; the conversation goes on."""
+        error = event.worker.error
+        if event.state is WorkerState.ERROR and error is not None:
+            self._log_crash("".join(traceback.format_exception(error)))
+            words = f"Something in dsterm went wrong; nothing was lost. What exactly is in {self.options.log_path}"
+            self.view.show(self.turns.notice(words, NoticeLevel.ERROR))
+
+    def _fatal_error(self) -> None:
+        """A short message for the user, the traceback without local variables for the log."""
+        self._log_crash(traceback.format_exc())
+        self._exit_renderables.append(
+            f"dsterm stopped because of a mistake of its own; the session is saved. What exactly is in {self.options.log_path}"
+        )
+        self._close_messages_no_wait()
+
+    def _log_crash(self, text: str) -> None:
+        try:
+            self.options.log_path.parent.mkdir(parents=True, exist_ok=True)
+            with self.options.log_path.open("a", encoding="utf-8") as log:
+                log.write(f"{self.options.clock.now().isoformat()}\n{self.options.redact(text)}\n")
+        except OSError:
+            self.bell()
+
+
+def run_app(conversation: Conversation, options: ScreenOptions) -> int:
+    """Show the screen until the user leaves; the exit code comes back."""
+    patch_key_decoder()
+    sys.setswitchinterval(0.001)
+    app = DstermApp(conversation, options)
+    app.run(mouse=options.mouse)
+    return app.return_code or 0

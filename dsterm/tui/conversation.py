@@ -1,0 +1,176 @@
+"""What the screen needs of others, as Protocols: the conversation behind it, the prompt history, the first start.
+
+The screen never imports the engine; boot hands over objects that have these methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from dsterm.core.config import ReasoningFold
+from dsterm.core.events import Answer, Envelope
+from dsterm.core.models import ProviderCard
+from dsterm.core.services import Clock
+from dsterm.core.status import Status
+
+
+class Command(Protocol):
+    """A slash command as completion, palette and help show it."""
+
+    @property
+    def name(self) -> str:
+        """With its slash: `/model`."""
+        ...
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Other names for it, with their slashes."""
+        ...
+
+    @property
+    def usage(self) -> str:
+        """Name and arguments: `/model [pro|flash|ID]`."""
+        ...
+
+    @property
+    def help(self) -> str:
+        """What it does, in one line."""
+        ...
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Arguments worth offering."""
+        ...
+
+
+class SessionSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored session in the list of `/resume`; `at` is when it was last written."""
+
+    id: str
+    title: str
+    at: datetime
+    turns: int
+
+
+class StoredSession(Protocol):
+    """What the list of sessions shows of each; SessionSummary is one."""
+
+    @property
+    def id(self) -> str:
+        """What `/resume ID` takes."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """The first prompt, shortened."""
+        ...
+
+    @property
+    def at(self) -> datetime:
+        """When it was last written."""
+        ...
+
+    @property
+    def turns(self) -> int:
+        """How many prompts it holds."""
+        ...
+
+
+class Conversation(Protocol):
+    """The engine's door."""
+
+    def run(self, prompt: str) -> AsyncIterator[Envelope]:
+        """One turn, ending with TurnEnded."""
+        ...
+
+    def command(self, line: str) -> AsyncIterator[Envelope]:
+        """A slash command with its arguments."""
+        ...
+
+    def answer(self, question_id: str, answer: Answer) -> None:
+        """Reply to QuestionAsked."""
+        ...
+
+    def steer(self, text: str) -> None:
+        """Add words between two steps of the running turn."""
+        ...
+
+    def interrupt(self) -> None:
+        """Stop the running turn; it ends with TurnEnded by itself."""
+        ...
+
+    def status(self) -> Status:
+        """A cheap snapshot."""
+        ...
+
+    def transcript(self) -> tuple[Envelope, ...]:
+        """All durable events of the session so far."""
+        ...
+
+    def sessions(self) -> Sequence[StoredSession]:
+        """Sessions that can be resumed, newest first; may read the disk, so it is called in a thread."""
+        ...
+
+    @property
+    def commands(self) -> Sequence[Command]:
+        """The slash commands it understands."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
+class PromptMemory(Protocol):
+    """Prompts typed before, oldest first."""
+
+    def entries(self) -> Sequence[str]:
+        """All of them."""
+        ...
+
+    def add(self, text: str) -> None:
+        """Remember one more."""
+        ...
+
+
+class Welcome(Protocol):
+    """What the first start without a key can do."""
+
+    @property
+    def providers(self) -> Sequence[ProviderCard]:
+        """Whom to choose from, the default first."""
+        ...
+
+    def save_key(self, provider: str, key: str) -> str:
+        """Keep `key` and say in one sentence where; runs in a thread; raises DstermError."""
+        ...
+
+    def choose_demo(self) -> None:
+        """The user wants to look round without a key."""
+        ...
+
+
+class ScreenOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How the screen starts. `theme_folders` are searched in order; `log_path` takes the traceback of a crash, `redact` cleans it.
+
+    `on_ready` runs in a thread after the first paint; `prompt` is sent at once; `save_theme` keeps the user's choice.
+    """
+
+    clock: Clock
+    history: PromptMemory
+    log_path: Path
+    theme: str = "dusk"
+    theme_folders: tuple[Path, ...] = ()
+    reasoning_fold: ReasoningFold = ReasoningFold.ON_ANSWER
+    mouse: bool = True
+    prompt: str = ""
+    title: str = "dsterm"
+    redact: Callable[[str], str] = str
+    on_ready: Callable[[], None] | None = None
+    on_start: Callable[[], Awaitable[None]] | None = None
+    save_theme: Callable[[str], None] | None = None

@@ -1,0 +1,59 @@
+"""The line between composer and status: what runs, what a switch costs, what waits, what is new below."""
+
+from __future__ import annotations
+
+import msgspec
+
+from dsterm.core.events import NoticeLevel
+from dsterm.render.clean import clean_line
+from dsterm.render.style import Line, Span, Style, spread
+from dsterm.render.wording import format_count, format_seconds
+
+_WHEEL = "◐◓◑◒"
+_LEVELS = {NoticeLevel.INFO: Style.TEXT, NoticeLevel.WARNING: Style.WARNING, NoticeLevel.ERROR: Style.ERROR}
+
+
+class Hints(msgspec.Struct, frozen=True, kw_only=True):
+    """What the line may say. `seconds` is how long the turn runs already, None while none runs; `tick` turns the wheel."""
+
+    said: str = ""
+    level: NoticeLevel = NoticeLevel.INFO
+    seconds: float | None = None
+    tick: int = 0
+    is_asking: bool = False
+    switch_note: str = ""
+    queued: int = 0
+    is_held: bool = False
+    lines_below: int = 0
+    is_following: bool = True
+
+
+def hint_line(hints: Hints, width: int) -> Line:
+    """The line: the most pressing words at the left, where you are at the right."""
+    right = " · ".join(part for part in (_queue(hints), _below(hints)) if part)
+    return spread((Span(" "), *_left(hints)), (Span(f"{right} ", Style.ACCENT),) if right else (), width)
+
+
+def _left(hints: Hints) -> tuple[Span, ...]:
+    if hints.said:
+        return (Span(clean_line(hints.said), _LEVELS[hints.level]),)
+    if hints.is_asking:
+        return (Span("waits for your answer", Style.ACCENT), Span(" · Esc refuses", Style.DIM))
+    if hints.seconds is not None:
+        wheel = _WHEEL[hints.tick % len(_WHEEL)]
+        note = f" · {clean_line(hints.switch_note)}" if hints.switch_note else ""
+        seconds = format_seconds(hints.seconds, is_whole=True)
+        return (Span(wheel, Style.ACCENT), Span(f" working · {seconds} · Esc stops{note}", Style.DIM))
+    return (Span(clean_line(hints.switch_note), Style.WARNING),) if hints.switch_note else ()
+
+
+def _queue(hints: Hints) -> str:
+    if not hints.queued:
+        return ""
+    return f"{hints.queued} held · Enter sends, Ctrl+U drops" if hints.is_held else f"{hints.queued} queued"
+
+
+def _below(hints: Hints) -> str:
+    if hints.is_following:
+        return ""
+    return f"{format_count(hints.lines_below, 'new line')} · Ctrl+End" if hints.lines_below else "Ctrl+End to the end"

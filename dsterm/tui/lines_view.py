@@ -1,0 +1,85 @@
+"""Widgets that draw styled lines: a scrolling one for changes under question, a single one for the status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual import events
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from dsterm.render.style import EMPTY, Line
+from dsterm.tui.paint import Painter
+
+LineSource = Callable[[int], list[Line]]
+"""The lines for a width in cells."""
+
+_SHARE = 0.4
+
+
+class LinesView(ScrollView, can_focus=False):
+    """As high as its lines, up to two fifths of the screen; then it scrolls."""
+
+    def __init__(self, painter: Painter) -> None:
+        super().__init__()
+        self._painter = painter
+        self._source: LineSource = lambda _width: []
+        self._lines: list[Line] = []
+
+    def set_source(self, source: LineSource) -> None:
+        """Show other lines, from the top."""
+        self._source = source
+        self._lay_out()
+        self.scroll_to(y=0, animate=False)
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Lines depend on the width."""
+        self._lay_out()
+
+    def on_show(self) -> None:
+        """The width is known only now."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        width = self.scrollable_content_region.width or self.app.size.width - 1
+        self._lines = self._source(width)
+        self.styles.height = max(1, min(len(self._lines), int(self.app.size.height * _SHARE)))
+        self.virtual_size = Size(width, len(self._lines))
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Textual asks for line `y` of what is visible."""
+        place = y + self.scroll_offset.y
+        if place < len(self._lines):
+            return self._painter.strip(self._lines[place], self.size.width)
+        return self._painter.blank(self.size.width)
+
+    def take_key(self, key: str) -> bool:
+        """Scroll, if `key` means that."""
+        page = max(1, self.size.height - 1)
+        steps = {"pageup": -page, "pagedown": page, "up": -1, "down": 1, "home": -len(self._lines), "end": len(self._lines)}
+        if key not in steps:
+            return False
+        self.scroll_relative(y=steps[key], animate=False)
+        return True
+
+
+class OneLine(Widget, can_focus=False):
+    """A single styled line that changes without a layout."""
+
+    def __init__(self, painter: Painter, id: str) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._painter = painter
+        self._line = EMPTY
+
+    def show(self, line: Line) -> None:
+        """Draw `line`, if it differs."""
+        if line != self._line:
+            self._line = line
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Textual asks for a line; there is one."""
+        return self._painter.strip(self._line if y == 0 else EMPTY, self.size.width)

@@ -1,0 +1,60 @@
+"""Styled lines to Textual strips, in the colours of the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style as Look
+from textual.strip import Strip
+
+from dsterm.render.style import Line, Span, Style
+
+Looks = Mapping[Style, Look]
+"""The colours of every role, each with its background; a theme makes one."""
+
+
+class Painter:
+    """Draws lines; all views share one, so that a change of theme reaches them together. `revision` counts those changes."""
+
+    def __init__(self, looks: Looks) -> None:
+        self._looks = looks
+        self._cache: dict[tuple[Style, bool, bool, bool, bool, Style | None], Look] = {}
+        self.revision = 0
+
+    def use(self, looks: Looks) -> None:
+        """Draw in other colours from now on."""
+        self._looks = looks
+        self._cache.clear()
+        self.revision += 1
+
+    def strip(self, line: Line, width: int) -> Strip:
+        """`line` in exactly `width` cells."""
+        segments: list[Segment] = []
+        used = 0
+        for span in line.spans:
+            segments.append(Segment(span.text, self._look(span, line.fill)))
+            used += len(span.text) if span.text.isascii() else cell_len(span.text)
+        if used < width:
+            segments.append(Segment(" " * (width - used), self._looks[line.fill or Style.TEXT]))
+            used = width
+        strip = Strip(segments, used)
+        return strip.crop(0, width) if used > width else strip
+
+    def blank(self, width: int) -> Strip:
+        """An empty line."""
+        return Strip.blank(width, self._looks[Style.TEXT])
+
+    def _look(self, span: Span, fill: Style | None) -> Look:
+        key = (span.style, span.bold, span.italic, span.underline, span.strike, fill)
+        look = self._cache.get(key)
+        if look is None:
+            look = self._looks[span.style]
+            if fill is not None and look.bgcolor == self._looks[Style.TEXT].bgcolor:
+                look += Look(bgcolor=self._looks[fill].bgcolor)
+            look += Look(
+                bold=span.bold or None, italic=span.italic or None, underline=span.underline or None, strike=span.strike or None
+            )
+            self._cache[key] = look
+        return look

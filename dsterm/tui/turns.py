@@ -1,0 +1,176 @@
+"""Runs turns and commands, one after another, and keeps what the user sent meanwhile in a queue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from dsterm.core.errors import DstermError
+from dsterm.core.events import Envelope, Notice, NoticeLevel
+from dsterm.core.services import Clock
+from dsterm.tui.conversation import Conversation
+
+_AFTER_THE_TURN = frozenset({"/new", "/clear", "/resume", "/sessions", "/attach", "/detach"})
+"""Commands that change the conversation itself; typed while a turn runs, they wait for its end."""
+
+
+class Stage(Protocol):
+    """Where turns are shown."""
+
+    def show(self, envelope: Envelope) -> None:
+        """One event."""
+        ...
+
+    def turn_changed(self) -> None:
+        """A turn began or ended, or the queue changed."""
+        ...
+
+    def session_changed(self) -> None:
+        """Another session is on; draw it from its beginning."""
+        ...
+
+    def start(self, work: TurnWork) -> None:
+        """Run `work` beside the screen."""
+        ...
+
+
+class TurnWork(Protocol):
+    """Something to await."""
+
+    async def __call__(self) -> None:
+        """Until it is done."""
+        ...
+
+
+class Turns:
+    """The user's side of the engine's door. Prompts go out in order; Esc stops the turn and holds what waits."""
+
+    def __init__(self, conversation: Conversation, stage: Stage, clock: Clock) -> None:
+        self._conversation = conversation
+        self._stage = stage
+        self._clock = clock
+        self._command_lock = asyncio.Lock()
+        self._commands = 0
+        self._was_stopped = False
+        self.queue: deque[str] = deque()
+        self.is_held = False
+        self.is_running = False
+        self.began = 0.0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a turn or a command is under way."""
+        return self.is_running or self._commands > 0
+
+    def send(self, text: str) -> None:
+        """Send a prompt or a command, now or when its turn comes. A blank one lets a held queue go."""
+        if not text.strip():
+            self._release()
+        elif text.startswith("/") and not (self.is_running and text.split()[0] in _AFTER_THE_TURN):
+            self.command(text)
+        elif self.is_busy:
+            self.queue.append(text)
+            self._stage.turn_changed()
+        else:
+            self._begin(text)
+
+    def command(self, line: str) -> None:
+        """Run a command of the engine, after those before it."""
+        self._commands += 1
+
+        async def work() -> None:
+            try:
+                async with self._command_lock:
+                    await self._run_command(line)
+            finally:
+                self._commands -= 1
+                self._next()
+
+        self._stage.start(work)
+
+    def steer(self, text: str) -> None:
+        """Tell the running turn before its next step; without one, just send."""
+        if self.is_running and text.strip():
+            self._conversation.steer(text)
+        else:
+            self.send(text)
+
+    def stop(self) -> bool:
+        """Stop what runs; False when nothing does."""
+        if not self.is_busy:
+            return False
+        self._was_stopped = True
+        self._conversation.interrupt()
+        return True
+
+    def take_last(self) -> str | None:
+        """The prompt queued last, taken back for editing."""
+        if not self.queue:
+            return None
+        text = self.queue.pop()
+        self.is_held = self.is_held and bool(self.queue)
+        self._stage.turn_changed()
+        return text
+
+    def drop(self) -> int:
+        """Forget what waits, and say how many they were."""
+        count = len(self.queue)
+        self.queue.clear()
+        self.is_held = False
+        self._stage.turn_changed()
+        return count
+
+    def notice(self, text: str, level: NoticeLevel = NoticeLevel.INFO) -> Envelope:
+        """Words of the screen itself, shaped as an event; it is shown and never stored."""
+        return Envelope(id="", parent="", seq=0, at=self._clock.now(), event=Notice(text=text, level=level))
+
+    def _release(self) -> None:
+        if self.is_held and not self.is_busy:
+            self.is_held = False
+            self._next()
+
+    def _next(self) -> None:
+        """Send what waits first, unless the queue is held or something still runs."""
+        if self.queue and not self.is_held and not self.is_busy:
+            text = self.queue.popleft()
+            (self.command if text.startswith("/") else self._begin)(text)
+        self._stage.turn_changed()
+
+    def _begin(self, prompt: str) -> None:
+        self.is_running = True
+        self._was_stopped = False
+        self.began = self._clock.monotonic()
+        self._stage.turn_changed()
+
+        async def work() -> None:
+            try:
+                async for envelope in self._reported(self._conversation.run(prompt)):
+                    self._stage.show(envelope)
+            finally:
+                self.is_running = False
+                self.is_held = bool(self.queue) and (self.is_held or self._was_stopped)
+                self._next()
+
+        self._stage.start(work)
+
+    async def _run_command(self, line: str) -> None:
+        before = self._conversation.status().session_id
+        unstored: list[Envelope] = []
+        async for envelope in self._reported(self._conversation.command(line)):
+            self._stage.show(envelope)
+            if not envelope.id:
+                unstored.append(envelope)
+        if self._conversation.status().session_id != before:
+            self._stage.session_changed()
+            for envelope in unstored:
+                self._stage.show(envelope)
+
+    async def _reported(self, envelopes: AsyncIterator[Envelope]) -> AsyncIterator[Envelope]:
+        """The envelopes, and an error that comes instead of one as a notice."""
+        try:
+            async for envelope in envelopes:
+                yield envelope
+        except DstermError as error:
+            yield self.notice(str(error), NoticeLevel.ERROR)

@@ -1,0 +1,134 @@
+"""The one door to git: every git process of dsterm is started here, so that no repository can make it run anything.
+
+A repository can name programs in its configuration (file monitor, hooks, pagers, diff drivers, filters, transports);
+each is switched off here. What reads files in Python only (`git_head`) needs no door.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from dsterm.core.errors import GitError, UsageError, WorkspaceError
+from dsterm.core.workspace import Completed
+from dsterm.workspace.environment import clean_environment
+from dsterm.workspace.process import Launch, run_program
+
+_FLAGS = (
+    "--no-pager",
+    "--no-optional-locks",
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "protocol.ext.allow=never"),
+    *("-c", "safe.bareRepository=explicit"),
+    *("-c", "submodule.recurse=false"),
+    *("-c", "gc.auto=0"),
+    *("-c", "maintenance.auto=false"),
+)
+_VARIABLES = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_PAGER": "cat",
+    "GIT_EDITOR": "true",
+    # A partial clone fetches missing objects through programs that its configuration names.
+    "GIT_NO_LAZY_FETCH": "1",
+    "LC_ALL": "C",
+}
+_PLAIN_DIFFS = {
+    **dict.fromkeys(
+        ("diff", "log", "show", "diff-tree", "diff-index", "diff-files"), ("--no-ext-diff", "--no-textconv")
+    ),
+    "grep": ("--no-textconv", "--no-recurse-submodules"),
+}
+_FILTER_KEY = re.compile(r"filter\..*\.(?:clean|smudge|process)", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+LOCAL_ONLY = "none"
+"""No transport is called so: git may not leave the disk."""
+
+
+class GitCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One git command in `folder`: `timeout` in seconds, `cap` in bytes of output; `transports` as git lists them, by colons.
+
+    `compares_files` is for commands that look at file contents: the repository's filters are switched off for them.
+    """
+
+    arguments: tuple[str, ...]
+    folder: Path
+    timeout: float = 30.0
+    cap: int = 256_000_000
+    stdin: bytes = b""
+    transports: str = LOCAL_ONLY
+    compares_files: bool = False
+
+
+class GitDoor:
+    """Runs `program` (absolute, outside the workspace) with everything switched off that a repository could abuse."""
+
+    def __init__(self, program: Path, environment: Mapping[str, str], *, outside: Path) -> None:
+        self.program = program
+        self._local = clean_environment(environment, outside=outside) | _VARIABLES
+        self._remote = clean_environment(environment, outside=outside, network=True) | _VARIABLES
+
+    async def run(self, call: GitCall, on_stderr: Callable[[bytes], None] | None = None) -> Completed:
+        """Run it, whatever its exit code; GitError when it can't start or takes too long."""
+        overrides = await self._filter_overrides(call) if call.compares_files else {}
+        environment = self._local if call.transports == LOCAL_ONLY else self._remote
+        launch = Launch(
+            program=self.program,
+            arguments=(*_FLAGS, *_with_plain_diffs(call.arguments)),
+            folder=call.folder,
+            environment=environment | overrides | {"GIT_ALLOW_PROTOCOL": call.transports},
+            timeout=call.timeout,
+            cap=call.cap,
+            stdin=call.stdin,
+        )
+        try:
+            return await run_program(launch, on_stderr)
+        except WorkspaceError as error:
+            raise GitError(str(error)) from error
+
+    async def output(self, call: GitCall, on_stderr: Callable[[bytes], None] | None = None) -> bytes:
+        """Its standard output; UsageError where there is no repository or revision, GitError for any other failure."""
+        done = await self.run(call, on_stderr)
+        if done.is_cut:
+            raise GitError(f"git has more than {call.cap:,} bytes to say about {call.folder}. Use a smaller folder.")
+        if done.exit_code != 0:
+            raise explain(done.stderr, call.folder)
+        return done.stdout
+
+    async def _filter_overrides(self, call: GitCall) -> dict[str, str]:
+        """Variables that empty every filter the repository configures; names may hold `=`, so not as `-c`."""
+        listing = GitCall(arguments=("config", "--list", "--name-only", "-z"), folder=call.folder, cap=4_000_000)
+        keys = sorted({key for key in (await self.output(listing)).decode("utf-8", "replace").split("\0") if key})
+        settings = [(key, "") for key in keys if _FILTER_KEY.fullmatch(key)]
+        settings += [(f"{key.rpartition('.')[0]}.required", "false") for key, _ in settings]
+        overrides = {"GIT_CONFIG_COUNT": str(len(settings))}
+        for index, (key, value) in enumerate(settings):
+            overrides |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
+        return overrides
+
+
+def explain(stderr: bytes, folder: Path) -> UsageError | GitError:
+    """What git's complaint means for the user, in one sentence with a way on."""
+    text = _CONTROL.sub("", stderr.decode("utf-8", "replace")).strip()
+    folded = text.casefold()
+    if "dubious ownership" in folded:
+        return GitError(
+            f"git does not trust {folder}, because another user owns it. If you do, run: "
+            f"git config --global --add safe.directory {folder}"
+        )
+    if "not a git repository" in folded:
+        return UsageError(f"{folder} is not a git repository. Attach a folder that git knows, or run git init there.")
+    if "cannot use bare repository" in folded or "must be run in a work tree" in folded:
+        return UsageError(f"{folder} is a bare repository, without files. Attach a checkout of it, or its URL.")
+    first = next((line for line in text.splitlines() if line.startswith(("fatal:", "error:"))), text.partition("\n")[0])
+    return GitError(f"git refused in {folder}: {first or 'it gave no reason'}. Try the same with git by hand.")
+
+
+def _with_plain_diffs(arguments: Sequence[str]) -> tuple[str, ...]:
+    """`arguments` with the flags that keep a command from running the repository's own diff and text converters."""
+    return (arguments[0], *_PLAIN_DIFFS.get(arguments[0], ()), *arguments[1:])

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import typing
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from dsterm.core import events
+from dsterm.core.diff import diff_texts
+from dsterm.core.events import Envelope, Event
+from dsterm.core.messages import AssistantMessage, Pack, ToolCall
+from dsterm.core.models import Cost, PermissionMode, Price, ThinkingMode, Usage
+from dsterm.core.provider import Failure, FailureKind, StopReason
+from dsterm.core.tools import Effect, Outcome, Plan, Task, TaskState, ToolResult
+
+DIFF = diff_texts("a.py", "x\ny\n", "x\nz\n")
+PRICE = Price(
+    input=Decimal("1.60"),
+    output=Decimal("3.20"),
+    cache_read=Decimal("0.135"),
+    since=datetime(2026, 6, 9, tzinfo=UTC).date(),
+    source="s",
+)
+CALL = ToolCall(id="c1", name="edit", arguments='{"a": 1}')
+SAMPLES: list[Event] = [
+    events.TurnStarted(prompt="hi", note="n"),
+    events.Steered(text="also"),
+    events.TurnEnded(reason=events.TurnEnd.ANSWERED),
+    events.StepStarted(
+        provider="novita",
+        model="m",
+        mode=ThinkingMode.THINK,
+        forecast=events.Forecast(prompt_tokens=1, cached_tokens=0, dollars=Decimal("0.1")),
+    ),
+    events.StepRetried(attempt=1, wait=0.5, cause="c"),
+    events.StepEnded(
+        stop=StopReason.STOP,
+        model="m",
+        usage=Usage(prompt_tokens=3),
+        cost=Cost(miss=Decimal("0.0000048")),
+        price=PRICE,
+        timings=events.Timings(first_token=0.1, total=1.0),
+        failure=Failure(kind=FailureKind.SERVER, message="m"),
+    ),
+    events.TextDelta("a"),
+    events.ReasoningDelta("b"),
+    events.ToolCallDelta(index=0, name="read", characters=3),
+    events.MessageProgress(content="a"),
+    events.MessageAdded(message=AssistantMessage(content="a", tool_calls=(CALL,))),
+    events.ToolRequested(call=CALL, plan=Plan(effects=(Effect.WRITE,), subject="a.py", diffs=(DIFF,))),
+    events.ToolProgress(id="c1", text="x"),
+    events.WorkProgress("x"),
+    events.ToolEnded(id="c1", result=ToolResult(outcome=Outcome.DONE, content="ok", diffs=(DIFF,))),
+    events.QuestionAsked(id="q", text="?", options=(events.Option(key="y", answer="once", label="yes"),)),
+    events.QuestionAnswered(id="q", answer=events.Answer(answer="once")),
+    events.ModelChanged(provider="novita", model="m"),
+    events.ModeChanged(mode=ThinkingMode.THINK_MAX),
+    events.PermissionModeChanged(mode=PermissionMode.PLAN),
+    events.RepoAttached(pack=Pack(digest="0" * 64, source=".")),
+    events.RepoDetached(digest="0" * 64),
+    events.TasksChanged(tasks=(Task(content="t", state=TaskState.COMPLETED),)),
+    events.Notice(text="n", level=events.NoticeLevel.WARNING),
+    events.UnknownEvent(kind="Later", raw=msgspec.Raw(b"{}")),
+]
+
+
+def test_there_is_a_sample_of_every_kind() -> None:
+    assert {type(sample) for sample in SAMPLES} == set(typing.get_args(Event))
+
+
+@pytest.mark.parametrize("event", SAMPLES, ids=lambda event: type(event).__name__)
+def test_an_event_survives_json(event: Event) -> None:
+    envelope = Envelope(id="i", parent="p", seq=1, at=datetime(2026, 11, 22, tzinfo=UTC), event=event)
+    decoded = msgspec.json.decode(msgspec.json.encode(envelope), type=Envelope)
+    assert msgspec.json.encode(decoded) == msgspec.json.encode(envelope)
+    assert type(decoded.event) is type(event)

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dsterm.core.config import Config
+from dsterm.core.errors import SettingsError
+from dsterm.core.models import PermissionMode, ThinkingMode
+from dsterm.store.paths import Paths
+from dsterm.store.setting_values import allowed, check_value
+from dsterm.store.settings import Settings, load_settings
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths(config=tmp_path / "config", state=tmp_path / "state", cache=tmp_path / "cache")
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def load(
+    paths: Paths,
+    user: str = "",
+    project: str = "",
+    environment: dict[str, str] | None = None,
+    flags: dict[str, object] | None = None,
+) -> Settings:
+    folder = paths.config.parent / "project"
+    write(paths.config_file, user)
+    write(folder / ".dsterm/config.toml", project)
+    return load_settings(paths, environment or {}, flags or {}, folder)
+
+
+def test_without_anything_the_defaults_hold(paths: Paths) -> None:
+    settings = load_settings(paths, {}, {}, None)
+    assert settings.config == Config()
+    assert set(settings.origins.values()) == {"default"}
+    assert set(settings.origins) == set(Config.__struct_fields__)
+
+
+def test_flags_win_over_the_environment_over_the_user_file(paths: Paths) -> None:
+    settings = load(
+        paths,
+        user='model = "flash"\nmode = "think"\nprovider = "deepseek"\n',
+        environment={
+            "DSTERM_MODE": "non-think",
+            "DSTERM_PROVIDER": "custom",
+            "DSTERM_BASE_URL": "http://localhost:1/v1",
+        },
+        flags={"mode": "think-max", "theme": None},
+    )
+    assert settings.config.model == "flash"
+    assert settings.config.provider == "custom"
+    assert settings.config.mode is ThinkingMode.THINK_MAX
+    assert settings.origins["model"] == str(paths.config_file)
+    assert settings.origins["provider"] == "DSTERM_PROVIDER"
+    assert settings.origins["mode"] == "--mode"
+    assert settings.origins["theme"] == "default"
+
+
+def test_money_is_exact_from_every_layer(paths: Paths) -> None:
+    assert load(paths, user="budget = 0.1").config.budget == Decimal("0.1")
+    assert load(paths, environment={"DSTERM_BUDGET": "0.3"}).config.budget == Decimal("0.3")
+    assert load(paths, flags={"budget": "0.70"}).config.budget == Decimal("0.70")
+
+
+def test_values_that_are_typed_already_pass_as_flags(paths: Paths) -> None:
+    flags: dict[str, object] = {
+        "mode": ThinkingMode.NON_THINK,
+        "permission_mode": PermissionMode.YOLO,
+        "max_turns": 3,
+        "budget": Decimal(2),
+        "debug": True,
+        "allowed_tools": ["read,grep", "edit"],
+    }
+    config = load(paths, flags=flags).config
+    assert (config.mode, config.permission_mode, config.max_turns) == (ThinkingMode.NON_THINK, PermissionMode.YOLO, 3)
+    assert (config.budget, config.debug, config.allowed_tools) == (Decimal(2), True, ("read", "grep", "edit"))
+
+
+def test_a_project_may_tighten(paths: Paths) -> None:
+    project = 'permission_mode = "plan"\nbudget = 0.5\nmax_turns = 4\ndisallowed_tools = ["write"]\n'
+    settings = load(paths, user='permission_mode = "auto"\nbudget = 2\ndisallowed_tools = ["edit"]\n', project=project)
+    assert settings.config.permission_mode is PermissionMode.PLAN
+    assert settings.config.budget == Decimal("0.5")
+    assert settings.config.max_turns == 4
+    assert settings.config.disallowed_tools == ("edit", "write")
+    assert settings.notices == ()
+
+
+def test_a_project_can_not_loosen(paths: Paths) -> None:
+    user = 'permission_mode = "ask"\nbudget = 1\nmax_turns = 3\n'
+    settings = load(paths, user=user, project='permission_mode = "yolo"\nbudget = 50\nmax_turns = 900\n')
+    assert settings.config.permission_mode is PermissionMode.ASK
+    assert settings.config.budget == Decimal(1)
+    assert settings.config.max_turns == 3
+    assert len(settings.notices) == 3
+
+
+def test_a_project_can_set_nothing_else_and_a_notice_says_so(paths: Paths) -> None:
+    project = 'base_url = "https://evil.example"\nallowed_tools = ["write"]\nnonsense = 1\nprovider = "custom"\n'
+    settings = load(paths, project=project)
+    assert settings.config == Config()
+    assert len(settings.notices) == 1
+    assert "base_url" in settings.notices[0]
+    assert "nonsense" in settings.notices[0]
+
+
+def test_bans_of_tools_add_up_over_all_layers(paths: Paths) -> None:
+    settings = load(
+        paths,
+        user='disallowed_tools = ["a"]',
+        project='disallowed_tools = ["b"]',
+        environment={"DSTERM_DISALLOWED_TOOLS": "c, a"},
+        flags={"disallowed_tools": "d"},
+    )
+    assert settings.config.disallowed_tools == ("a", "b", "c", "d")
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "hint"),
+    [
+        ('mode = "fast"', "mode", "think-max"),
+        ('permission_mode = "root"', "permission_mode", "accept-edits"),
+        ("budget = 0", "budget", "more than 0"),
+        ("budget = nan", "budget", "more than 0"),
+        ("max_turns = 0", "max_turns", "at least 1"),
+        ("max_turns = true", "max_turns", "at least 1"),
+        ("max_output = 400000", "max_output", "393,216"),
+        ("model = 4", "model", "pro, flash"),
+        ('base_url = "ftp://x"', "base_url", "https://"),
+        ('base_url = "https://me:secret@x"', "base_url", "without a user"),
+        ('mouse = "yes"', "mouse", "true or false"),
+        ("allowed_tools = [1]", "allowed_tools", "tool names"),
+        ("allowed_tools = [2026-01-01]", "allowed_tools", "tool names"),
+        ("theme = {a = 1}", "theme", "name of a theme"),
+    ],
+)
+def test_a_bad_value_names_file_key_and_what_is_allowed(paths: Paths, text: str, key: str, hint: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(paths, user=text)
+    message = str(caught.value)
+    assert str(paths.config_file) in message
+    assert f"`{key}`" in message
+    assert hint in message
+    assert "\n" not in message
+
+
+def test_a_bad_value_in_a_project_stops_too_as_it_was_meant_to_tighten(paths: Paths) -> None:
+    with pytest.raises(SettingsError, match="project"):
+        load(paths, project='permission_mode = "plann"')
+
+
+def test_bad_variables_and_flags_are_named(paths: Paths) -> None:
+    with pytest.raises(SettingsError, match="DSTERM_MODE"):
+        load(paths, environment={"DSTERM_MODE": "x"})
+    with pytest.raises(SettingsError, match="--max-turns"):
+        load(paths, flags={"max_turns": "many"})
+
+
+def test_an_unknown_key_names_the_nearest(paths: Paths) -> None:
+    with pytest.raises(SettingsError, match="Did you mean `permission_mode`"):
+        load(paths, user='permision-mode = "ask"')
+
+
+def test_a_key_in_the_settings_file_is_sent_to_its_place_and_not_shown(paths: Paths) -> None:
+    with pytest.raises(SettingsError, match="DSTERM_API_KEY") as caught:
+        load(paths, user='api_key = "sk-verysecret"')
+    assert "verysecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"mode = ", b"\xff\xfe", b"a" * 1_000_001, b"x = " + b"[" * 5000])
+def test_a_file_that_is_no_settings_file_is_one_sentence(paths: Paths, data: bytes) -> None:
+    paths.config.mkdir()
+    paths.config_file.write_bytes(data)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(paths, {}, {}, None)
+    assert str(paths.config_file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pipe_in_place_of_the_project_file_is_not_waited_for(paths: Paths, tmp_path: Path) -> None:
+    (tmp_path / ".dsterm").mkdir()
+    os.mkfifo(tmp_path / ".dsterm/config.toml")
+    with pytest.raises(SettingsError, match="not a file"):
+        load_settings(paths, {}, {}, tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_one_sentence(paths: Paths) -> None:
+    write(paths.config_file, "").chmod(0)
+    with pytest.raises(SettingsError, match="can't be read"):
+        load_settings(paths, {}, {}, None)
+
+
+def test_every_setting_says_what_is_allowed() -> None:
+    assert all("another kind" not in allowed(key) for key in Config.__struct_fields__)
+
+
+@given(key=st.sampled_from(Config.__struct_fields__), text=st.text())
+def test_any_text_for_any_setting_is_a_value_or_a_sentence(key: str, text: str) -> None:
+    try:
+        check_value(key, text, "here", is_text=True)
+    except SettingsError as error:
+        assert str(error).isprintable()
