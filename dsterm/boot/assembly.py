@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import platform
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import SystemRandom
 
 from dsterm.boot.circumstances import SystemClock, new_event_id
-from dsterm.boot.debug_log import DebugLog
+from dsterm.boot.connections import Connections, require_key
 from dsterm.boot.plan import LaunchPlan
 from dsterm.context.environment_note import EnvironmentFacts, environment_note
 from dsterm.context.prompt import system_prompt
 from dsterm.context.repo_pack import BuiltPack, build_pack
 from dsterm.core.errors import GitError, UsageError
-from dsterm.core.models import ProviderCard
 from dsterm.core.services import Clock
+from dsterm.demo.sample import make_sample_repo
 from dsterm.engine.engine import Engine
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.llm.catalog import load_catalog
-from dsterm.llm.openai_chat import OpenAIChat
 from dsterm.llm.tokens import V4Counter
 from dsterm.store.disk import make_private_folder
 from dsterm.store.index import Index
 from dsterm.store.packs import PackFolder
-from dsterm.store.secrets import find_key
 from dsterm.store.sessions import SessionStore, new_session_id
 from dsterm.tools.toolbox import build_toolbox
 from dsterm.workspace.git import Git
@@ -35,12 +34,12 @@ from dsterm.workspace.programs import find_program, program_folders
 Packer = Callable[[str, Callable[[str], None]], Awaitable[BuiltPack]]
 
 
-def build_engine(plan: LaunchPlan, demo_url: str, *, can_ask: bool) -> Engine:
+def build_engine(plan: LaunchPlan, demo_url: str) -> Engine:
     """The engine that `plan` asks for, with its session new or resumed.
 
     UsageError for an unknown model, a missing or malformed key or session; DiskError when nothing can be saved.
     """
-    parts = build_parts(plan, demo_url, can_ask=can_ask)
+    parts = build_parts(plan, demo_url)
     model = parts.catalog.model(plan.config.provider, plan.config.model)
     require_key(plan, parts.catalog.provider(plan.config.provider))
     engine = Engine(parts)
@@ -55,7 +54,7 @@ def build_engine(plan: LaunchPlan, demo_url: str, *, can_ask: bool) -> Engine:
     return engine
 
 
-def build_parts(plan: LaunchPlan, demo_url: str, *, can_ask: bool) -> EngineParts:
+def build_parts(plan: LaunchPlan, demo_url: str) -> EngineParts:
     """Every room, over the real disk, clock and network."""
     config, environment = plan.config, plan.environment
     catalog = load_catalog(plan.paths.catalog_file, base_url=config.base_url, demo_url=demo_url or config.base_url)
@@ -63,15 +62,16 @@ def build_parts(plan: LaunchPlan, demo_url: str, *, can_ask: bool) -> EnginePart
     workspace = LocalWorkspace(plan.folder, program_folders=folders, environment=environment)
     toolbox = build_toolbox(workspace)
     _check_tool_names((*config.allowed_tools, *config.disallowed_tools), tuple(spec.name for spec in toolbox.specs))
-    git_program = find_program("git", folders, outside=plan.folder)
-    git = Git(git_program, plan.folder, clones=plan.paths.clones, environment=environment)
+    git = open_git(plan)
+    connections = Connections(plan)
     counter = V4Counter()
     clock, random = SystemClock(), SystemRandom()
     sessions = _sessions(plan)
     return EngineParts(
         config=config,
         catalog=catalog,
-        connect=lambda card: connect(plan, card),
+        connect=connections.connect,
+        warm=connections.warm,
         toolbox=toolbox,
         workspace=workspace,
         counter=counter,
@@ -87,27 +87,21 @@ def build_parts(plan: LaunchPlan, demo_url: str, *, can_ask: bool) -> EnginePart
         packs=PackFolder(plan.paths.packs) if sessions else None,
         sessions=sessions,
         index=Index(plan.paths.index, sessions) if sessions else None,
-        can_ask=can_ask,
+        can_ask=not plan.is_headless,
     )
 
 
-def require_key(plan: LaunchPlan, card: ProviderCard) -> str:
-    """The key for `card`, empty where none is needed; UsageError says where one comes from."""
-    key = find_key(card, plan.environment, plan.paths)
-    if key is None and card.needs_key:
-        variable = card.key_variables[0] if card.key_variables else "DSTERM_API_KEY"
-        page = f" (keys: {card.key_page})" if card.key_page else ""
-        raise UsageError(
-            f"There is no key for {card.title}. Set {variable}{page}, or look round without one: dsterm --demo."
-        )
-    return key or ""
+def open_git(plan: LaunchPlan) -> Git:
+    """The git of the folder of `plan`, found outside it."""
+    program = find_program("git", program_folders(plan.environment), outside=plan.folder)
+    return Git(program, plan.folder, clones=plan.paths.clones, environment=plan.environment)
 
 
-def connect(plan: LaunchPlan, card: ProviderCard) -> OpenAIChat:
-    """The provider behind `card`, logging its requests when asked to."""
-    key = require_key(plan, card)
-    debug = DebugLog(plan.paths.logs / "requests.log", (key,)) if plan.config.debug else None
-    return OpenAIChat(card, key, debug=debug.write if debug else None)
+async def demo_repository(plan: LaunchPlan, folder: Path) -> None:
+    """Fill `folder` with the sample project and make a git repository of it."""
+    make_sample_repo(folder)
+    git = open_git(dataclasses.replace(plan, folder=folder))
+    await git.begin("A small project with a bug in it")
 
 
 def _sessions(plan: LaunchPlan) -> SessionStore | None:

@@ -21,9 +21,9 @@ def start(flags: argparse.Namespace) -> int:
     try:
         plan = plan_launch(flags, dict(os.environ))
         report_crashes(plan.paths.logs)
-        if not plan.is_headless:
-            _require_terminal()
-        return asyncio.run(_run(plan))
+        for notice in plan.notices:
+            sys.stderr.write(f"dsterm: {_printable(notice)}\n")
+        return asyncio.run(_answer_once(plan)) if plan.is_headless else _start_screen(plan)
     except DstermError as error:
         sys.stderr.write(f"dsterm: {_printable(str(error))}\n")
         return error.exit_code
@@ -31,14 +31,14 @@ def start(flags: argparse.Namespace) -> int:
         return 130
 
 
-async def _run(plan: LaunchPlan) -> int:
-    for notice in plan.notices:
-        sys.stderr.write(f"dsterm: {_printable(notice)}\n")
-    if plan.is_headless:
-        return await _answer_once(plan)
-    from dsterm.boot.screen import show_screen
+def _start_screen(plan: LaunchPlan) -> int:
+    _require_terminal()
+    from dsterm.boot.screen import offer_sample, settle_first_start, show_screen
 
-    return await show_screen(plan)
+    settled = settle_first_start(plan)
+    if settled is None:
+        return 0
+    return asyncio.run(show_screen(offer_sample(settled), open_engine))
 
 
 async def _answer_once(plan: LaunchPlan) -> int:
@@ -47,19 +47,19 @@ async def _answer_once(plan: LaunchPlan) -> int:
 
     prompt = read_prompt(plan.prompt)
     async with AsyncExitStack() as stack:
-        engine = await open_engine(plan, stack, can_ask=False)
+        engine = await open_engine(plan, stack)
         output = OutputFormat(plan.output_format or OutputFormat.TEXT)
         return await run_headless(engine, prompt, plan.attachments, output)
 
 
-async def open_engine(plan: LaunchPlan, stack: AsyncExitStack, *, can_ask: bool) -> Engine:
+async def open_engine(plan: LaunchPlan, stack: AsyncExitStack) -> Engine:
     """The engine of this run, with the demo server beside it when that is the provider; `stack` closes both."""
     demo_url = ""
     if plan.is_demo and not plan.config.base_url:
         demo = await start_demo_child()
         stack.push_async_callback(demo.close)
         demo_url = demo.url
-    engine = build_engine(plan, demo_url, can_ask=can_ask)
+    engine = build_engine(plan, demo_url)
     stack.push_async_callback(engine.close)
     return engine
 

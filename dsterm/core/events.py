@@ -1,8 +1,7 @@
-"""Every fact the engine announces: frozen, JSON-safe, in pairs that begin and end.
+"""Every fact the engine announces: frozen, JSON-safe, in pairs that begin and end. Durable ones are the session log.
 
-Durable events are the session log; those in `DELTAS` are for screens and never stored. Contracts: every begin gets one end,
-also on interrupt, error and after a crash; refused, unknown and failed tool calls end with ToolEnded; `seq` has no gaps in a
-session; unknown kinds are kept on load.
+Contracts: every begin gets one end, also on interrupt, error and after a crash; refused, unknown and failed tool calls end
+with ToolEnded; `seq` has no gaps in a session; unknown kinds are kept on load.
 """
 
 from __future__ import annotations

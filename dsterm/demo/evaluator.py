@@ -9,13 +9,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from dsterm.demo import safe_values
+from dsterm.demo.expressions import Expressions, Function
 from dsterm.demo.safe_values import Raised, Unsupported
 
 _MOST_DEPTH = 30
-_ERRORS = (TypeError, ValueError, ZeroDivisionError, IndexError, KeyError, OverflowError, AttributeError)
 
 
 class AssertionFailed(Exception):
@@ -37,13 +35,6 @@ class Budget:
         self.left -= steps
         if self.left < 0:
             raise Unsupported("that many steps")
-
-
-class Function(msgspec.Struct, frozen=True):
-    """A function of one of the modules."""
-
-    module: str
-    node: ast.FunctionDef
 
 
 class _Returned(Exception):
@@ -137,17 +128,12 @@ def imported_module(module: str, node: ast.ImportFrom) -> str:
     return ".".join([*package, node.module] if node.module else package)
 
 
-class _Frame:
-    """One call in progress: its module and its local names."""
-
-    def __init__(self, owner: Evaluator, module: str, names: dict[str, object]) -> None:
-        self._owner = owner
-        self._module = module
-        self._names = names
+class _Frame(Expressions):
+    """One call in progress."""
 
     def run(self, body: Sequence[ast.stmt]) -> None:
         for statement in body:
-            self._owner.spend()
+            self.world.spend()
             self._run(statement)
 
     def _run(self, node: ast.stmt) -> None:
@@ -157,11 +143,11 @@ class _Frame:
             case ast.Assign(targets=targets, value=value):
                 result = self.value(value)
                 for target in targets:
-                    self._assign(target, result)
+                    self.assign(target, result)
             case ast.AnnAssign(target=target, value=ast.expr() as value):
-                self._assign(target, self.value(value))
+                self.assign(target, self.value(value))
             case ast.AugAssign(target=ast.Name(id=name) as target, op=op, value=value):
-                self._assign(target, self._binary(type(op), self._name(name), self.value(value)))
+                self.assign(target, self.binary(type(op), self.name(name), self.value(value)))
             case ast.If(test=test, body=body, orelse=orelse):
                 self.run(body if self.value(test) else orelse)
             case ast.For() | ast.While():
@@ -173,8 +159,10 @@ class _Frame:
                     raise AssertionFailed(node)
             case ast.Raise(exc=ast.Call(func=ast.Name(id=name)) | ast.Name(id=name)):
                 raise Raised(name)
-            case ast.With(items=[ast.withitem(context_expr=ast.Call(func=ast.Attribute(attr="raises"), args=[ast.Name(id=name)]))]):
-                self._expect_raise(node.body, name)
+            case ast.With(
+                items=[ast.withitem(context_expr=ast.Call(func=ast.Attribute(attr="raises"), args=[wanted]))], body=body
+            ):
+                self._expect_raise(body, wanted)
             case ast.Expr(value=value):
                 self.value(value)
             case ast.Pass():
@@ -182,22 +170,24 @@ class _Frame:
             case _:
                 raise Unsupported(f"`{type(node).__name__}`")
 
-    def _expect_raise(self, body: Sequence[ast.stmt], name: str) -> None:
+    def _expect_raise(self, body: Sequence[ast.stmt], wanted: ast.expr) -> None:
+        """What `pytest.raises` does, for one exception by its exact name."""
+        name = wanted.id if isinstance(wanted, ast.Name) else ""
         try:
             self.run(body)
         except Raised as raised:
             if raised.name == name:
                 return
-            raise
+            raise Unsupported(f"`{raised.name}` where `{name}` was expected") from raised
         raise AssertionFailed(ast.Assert(test=ast.Constant(value=f"raises {name}")))
 
     def _loop(self, node: ast.For | ast.While) -> None:
-        rounds = iter(self._items(node.iter)) if isinstance(node, ast.For) else None
+        rounds = iter(self.items(node.iter)) if isinstance(node, ast.For) else None
         while True:
-            self._owner.spend()
+            self.world.spend()
             try:
                 if isinstance(node, ast.For) and rounds is not None:
-                    self._assign(node.target, next(rounds))
+                    self.assign(node.target, next(rounds))
                 elif isinstance(node, ast.While) and not self.value(node.test):
                     break
                 self.run(node.body)
@@ -207,41 +197,3 @@ class _Frame:
                 if not left.goes_on:
                     return
         self.run(node.orelse)
-
-    def _items(self, node: ast.expr) -> list[object]:
-        value = self.value(node)
-        if not isinstance(value, str | list | tuple | dict | set | range):
-            raise Unsupported("a loop over such a value")
-        self._owner.spend(value)
-        return list(value)
-
-    def _assign(self, target: ast.expr, value: object) -> None:
-        match target:
-            case ast.Name(id=name):
-                self._names[name] = value
-            case ast.Tuple(elts=targets) | ast.List(elts=targets):
-                if not isinstance(value, str | list | tuple | range) or len(value) != len(targets):
-                    raise Raised("ValueError")
-                for inner, item in zip(targets, value, strict=True):
-                    self._assign(inner, item)
-            case ast.Subscript(value=container, slice=key):
-                place, index = self.value(container), self.value(key)
-                self._owner.spend(index)
-                if not isinstance(place, list | dict):
-                    raise Unsupported("this assignment")
-                place[index] = value  # type: ignore[index]
-            case _:
-                raise Unsupported("this assignment")
-
-    def _name(self, name: str) -> object:
-        return self._names[name] if name in self._names else self._owner.lookup(self._module, name)
-
-    def value(self, node: ast.expr) -> object:
-        """The value of an expression."""
-        self._owner.spend()
-        try:
-            return safe_values.bounded(self._value(node))
-        except _ERRORS as error:
-            raise Raised(type(error).__name__) from error
-        except RecursionError as error:
-            raise Unsupported("nesting that deep") from error

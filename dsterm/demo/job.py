@@ -28,6 +28,7 @@ class Job:
         cache.remember(request.model, self._bytes)
 
     async def prompt_tokens(self) -> int:
+        """Tokens of the whole prompt, counted once."""
         if self._prompt_tokens is None:
             self._prompt_tokens = await self._tokens.count(self._prompt)
         return self._prompt_tokens
@@ -55,6 +56,7 @@ class Job:
         )
 
     def remember(self, output: Output) -> None:
+        """Put the prompt with its answer into the cache."""
         is_thinking = self.request.mode is not ThinkingMode.NON_THINK
         written = render_output(
             output.reasoning, output.text, output.calls, is_thinking=is_thinking, is_complete=output.is_complete

@@ -129,7 +129,9 @@ class Player:
             (
                 channel,
                 len(piece),
-                self._envelope.delta({names[0]: piece, names[1]: None} if self._answer.is_thinking else {names[0]: piece}),
+                self._envelope.delta(
+                    {names[0]: piece, names[1]: None} if self._answer.is_thinking else {names[0]: piece}
+                ),
             )
             for piece in chunks.pieces(text)
         ]

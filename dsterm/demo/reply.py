@@ -1,4 +1,7 @@
-"""What the server is to say to one request, and what is to go wrong with it. The guide makes replies, scenario files hold them."""
+"""What the server is to say to one request, and what is to go wrong with it.
+
+The guide makes replies, scenario files hold them.
+"""
 
 from __future__ import annotations
 
@@ -54,13 +57,13 @@ class _Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     after: int = 0
 
 
-class Stall(_Fault, tag="stall"):
+class Stall(_Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="stall"):
     """Nothing is sent for so many seconds."""
 
     seconds: float
 
 
-class Comment(_Fault, tag="comment"):
+class Comment(_Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="comment"):
     """Comment lines are sent, so many of them, so many seconds apart."""
 
     text: str = "keep-alive"
@@ -68,13 +71,13 @@ class Comment(_Fault, tag="comment"):
     seconds: float = 0.0
 
 
-class Malformed(_Fault, tag="malformed"):
+class Malformed(_Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="malformed"):
     """A data line that is no JSON."""
 
     text: str = '{"choices": ['
 
 
-class StreamError(_Fault, tag="error"):
+class StreamError(_Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="error"):
     """An error object inside the stream, which then ends."""
 
     message: str = "The scenario asked for this error."
@@ -82,11 +85,11 @@ class StreamError(_Fault, tag="error"):
     type: str = "server_error"
 
 
-class End(_Fault, tag="end"):
+class End(_Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="end"):
     """The stream ends properly, but without a finish reason and without `[DONE]`."""
 
 
-class Drop(_Fault, tag="drop"):
+class Drop(_Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="drop"):
     """The connection is closed in the middle of the answer."""
 
 

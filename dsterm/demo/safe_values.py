@@ -26,7 +26,7 @@ class Raised(Exception):
         self.name = name
 
 
-Operator = Callable[[object, object], object]
+Operator = Callable[..., object]
 
 BINARY: Mapping[type[ast.operator], Operator] = {
     ast.Add: operator.add,
@@ -49,13 +49,13 @@ COMPARE: Mapping[type[ast.cmpop], Operator] = {
     ast.GtE: operator.ge,
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
-    ast.In: lambda left, right: operator.contains(plain(right), left),
-    ast.NotIn: lambda left, right: not operator.contains(plain(right), left),
+    ast.In: lambda left, right: operator.contains(right, left),
+    ast.NotIn: lambda left, right: not operator.contains(right, left),
 }
-UNARY: Mapping[type[ast.unaryop], Callable[[object], object]] = {
+UNARY: Mapping[type[ast.unaryop], Operator] = {
     ast.Not: operator.not_,
-    ast.USub: lambda value: operator.neg(plain(value)),
-    ast.UAdd: lambda value: operator.pos(plain(value)),
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
 }
 
 
@@ -66,10 +66,10 @@ def _range(*arguments: int) -> range:
     return counted
 
 
-def _round(number: float, digits: int | None = None) -> object:
-    if digits is not None and abs(digits) > 20:
+def _round(number: float, ndigits: int | None = None) -> object:
+    if ndigits is not None and abs(ndigits) > 20:
         raise Unsupported("round to that many digits")
-    return round(number, digits)
+    return round(number, ndigits)
 
 
 def _to_text(value: object = "") -> str:
@@ -104,7 +104,19 @@ KEYWORDS = frozenset({"start", "reverse", "default", "ndigits"})
 """Keyword arguments that may be handed to the functions."""
 
 _TEXT_METHODS = (
-    *("capitalize", "casefold", "count", "endswith", "find", "index", "isalnum", "isalpha", "isdigit", "islower", "isspace"),
+    *(
+        "capitalize",
+        "casefold",
+        "count",
+        "endswith",
+        "find",
+        "index",
+        "isalnum",
+        "isalpha",
+        "isdigit",
+        "islower",
+        "isspace",
+    ),
     *("isupper", "join", "lower", "lstrip", "removeprefix", "removesuffix", "rsplit", "rstrip", "split", "splitlines"),
     *("startswith", "strip", "swapcase", "title", "upper"),
 )

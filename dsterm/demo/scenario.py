@@ -1,17 +1,17 @@
 """Scripted answers from a TOML or JSON file, for tests, benchmarks and shows.
 
-    tokens_per_second = 0          # full speed
-    otherwise = "guide"            # who answers when no reply is left: "guide", or "error" (the default)
+tokens_per_second = 0          # full speed
+otherwise = "guide"            # who answers when no reply is left: "guide", or "error" (the default)
 
-    [[replies]]
-    match = "rename"
-    reasoning = "Looking at it."
-    tool_calls = [{ name = "read", arguments = { file_path = "a.py" } }]
+[[replies]]
+match = "rename"
+reasoning = "Looking at it."
+tool_calls = [{ name = "read", arguments = { file_path = "a.py" } }]
 
-    [[replies]]
-    text = "lorem "
-    repeat = 20000
-    faults = [{ kind = "stall", after = 5, seconds = 2.0 }]
+[[replies]]
+text = "lorem "
+repeat = 20000
+faults = [{ kind = "stall", after = 5, seconds = 2.0 }]
 """
 
 from __future__ import annotations

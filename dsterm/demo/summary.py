@@ -6,8 +6,8 @@ import ast
 import re
 
 from dsterm.demo.locate import find_one
+from dsterm.demo.parsing import parse_python
 from dsterm.demo.steps import Step, count, listing
-from dsterm.demo.syntax_repair import syntax_error
 from dsterm.demo.talk import Talk
 
 _HEADING = re.compile(r"(#{1,4}) +(.+?)#*$")
@@ -51,10 +51,13 @@ def describe(path: str, text: str) -> str:
     """What `text` is made of, in Markdown."""
     size = count(text.count("\n"), "line")
     if path.endswith(".py"):
-        problem = syntax_error(text)
-        if problem:
-            return f"**`{path}`**, {size}, does not parse: {problem}. Say `fix the syntax error in {path}` and I try."
-        return f"**`{path}`**, {size} of Python.\n\n{_describe_python(ast.parse(text))}"
+        tree = parse_python(text)
+        if isinstance(tree, SyntaxError):
+            return (
+                f"**`{path}`**, {size}, does not parse: line {tree.lineno}: {tree.msg}. "
+                f"Say `fix the syntax error in {path}` and I try."
+            )
+        return f"**`{path}`**, {size} of Python.\n\n{_describe_python(tree)}"
     if path.endswith((".md", ".markdown")):
         headings = _headings(text)
         contents = listing(headings, 30) if headings else "It has no headings."

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from collections.abc import Iterator
 
 import msgspec
@@ -12,6 +10,7 @@ import msgspec
 from dsterm.demo.changes import unique_replacement
 from dsterm.demo.locate import find_one, known_texts, list_files, read_next
 from dsterm.demo.outcome import unhappy_end
+from dsterm.demo.parsing import parse_python
 from dsterm.demo.steps import Step, count, edit
 from dsterm.demo.talk import Talk, listed_paths
 
@@ -50,7 +49,8 @@ def repair_syntax(talk: Talk, name: str) -> Step:
             return _repair_file(path, text, problem)
     checked = count(len(list(known_texts(talk, ".py"))), "Python file")
     return Step(
-        thoughts=("Everything that I read parses.",), text=f"I parsed {checked} and found no syntax error in what I read."
+        thoughts=("Everything that I read parses.",),
+        text=f"I parsed {checked} and found no syntax error in what I read.",
     )
 
 
@@ -83,15 +83,8 @@ def repair_text(text: str) -> Repair | None:
 
 
 def _parse_error(text: str) -> SyntaxError | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            ast.parse(text)
-        except SyntaxError as error:
-            return error
-        except (ValueError, RecursionError, MemoryError):
-            return SyntaxError("it can't be parsed")
-    return None
+    parsed = parse_python(text)
+    return parsed if isinstance(parsed, SyntaxError) else None
 
 
 def _candidates(text: str, number: int) -> Iterator[tuple[str, str]]:

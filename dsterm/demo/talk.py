@@ -18,6 +18,7 @@ _HIT = re.compile(r"(?P<path>[^\s:][^:]*):(?P<line>\d+)[:-](?P<text>.*)")
 _HIT_OF_GROUP = re.compile(r"\s*(?:Line )?(?P<line>\d+)(?:\t|: ?|- ?|\| ?|→|│ ?)(?P<text>.*)")
 _PATH = re.compile(r"[\w.@+~-]+(?:[/\\][\w.@+~ -]+)*")
 _REFUSED = re.compile(r"refus|denied|declin|reject|not allowed|permission|switched off", re.IGNORECASE)
+_GO_ON = re.compile(r"\boffset\W{0,3}([\d,]+)")
 _LAST_WORDS = 2_000
 _BLOCK = re.compile(r"<(\w[\w-]*)(?: [^<>]*)?>.*?</\1>", re.DOTALL)
 
@@ -49,25 +50,27 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class FileView(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a file: its lines by number, counted from 1."""
+    """What is known of a file: its lines by number, counted from 1, and where to read on (0: nowhere, it is whole)."""
 
     path: str
     lines: dict[int, str]
+    next_line: int = 0
 
     @property
     def text(self) -> str:
         """The file's text, as far as it was read from the top without a gap."""
-        known = []
+        known: list[str] = []
         while len(known) + 1 in self.lines:
             known.append(self.lines[len(known) + 1])
         return "".join(f"{line}\n" for line in known)
 
 
 class Talk(msgspec.Struct, frozen=True, kw_only=True):
-    """What the guide decides from. `is_first` until it has said something in this conversation."""
+    """What the guide decides from: `steps` counts its answers in this turn, `is_first` holds until its very first one."""
 
     prompt: str
     exchanges: tuple[Exchange, ...]
+    steps: int
     is_first: bool
     mode: ThinkingMode
     tools: frozenset[str]
@@ -96,7 +99,9 @@ class Talk(msgspec.Struct, frozen=True, kw_only=True):
             lines = dict(numbered_lines(exchange.result))
             if lines:
                 earlier = views[exchange.path].lines if exchange.path in views else {}
-                views[exchange.path] = FileView(path=exchange.path, lines=earlier | lines)
+                views[exchange.path] = FileView(
+                    path=exchange.path, lines=earlier | lines, next_line=next_line(exchange.result)
+                )
         return views
 
 
@@ -113,6 +118,7 @@ def talk_of(request: ChatRequest) -> Talk:
             Exchange(name=call.name, arguments=_arguments(call.arguments), result=results.get(call.id, ""))
             for call in calls
         ),
+        steps=sum(message.role is Role.ASSISTANT for message in turn),
         is_first=not any(message.role is Role.ASSISTANT for message in messages),
         mode=request.mode,
         tools=frozenset(tool.name for tool in request.tools),
@@ -129,9 +135,15 @@ def numbered_lines(result: str) -> Iterator[tuple[int, str]]:
             yield expected - 1, match[2]
 
 
+def next_line(result: str) -> int:
+    """Where a read result says to go on, 0 where it reached the end."""
+    match = _GO_ON.search(result.rstrip().rpartition("\n")[2])
+    return int(match[1].replace(",", "")) if match else 0
+
+
 def listed_paths(result: str) -> list[str]:
-    """The files out of a glob result."""
-    lines = [line.strip() for line in result.split("\n")]
+    """The files out of a glob result, in the order of their names."""
+    lines = sorted(line.strip() for line in result.split("\n"))
     return [line.replace("\\", "/") for line in lines if _PATH.fullmatch(line) and ("." in line or "/" in line)]
 
 

@@ -20,82 +20,98 @@ _MODE_ALIASES = {"off": ThinkingMode.NON_THINK, "on": ThinkingMode.THINK, "max":
 _Choice = TypeVar("_Choice", ThinkingMode, PermissionMode)
 
 
-def build_commands(
-    opening: Opening, live: Callable[[], LiveSession], switch: Callable[[LiveSession], Awaitable[None]]
-) -> tuple[Command, ...]:
-    """All commands over the session that `live` gives; `switch` goes on with another one."""
+class BuiltinCommands:
+    """The commands over the session that `live` gives; `switch` goes on with another one."""
 
-    async def model(words: list[str]) -> None:
-        if not words:
-            live().notice(model_list(live()))
-            return
-        live().choose_model(live().parts.catalog.model(live().provider.name, words[0]))
+    def __init__(
+        self, opening: Opening, live: Callable[[], LiveSession], switch: Callable[[LiveSession], Awaitable[None]]
+    ) -> None:
+        self._opening = opening
+        self._live = live
+        self._switch = switch
 
-    async def mode(words: list[str]) -> None:
-        if not words:
-            live().notice(f"The mode is {live().mode.label}. There are: {', '.join(ThinkingMode)}")
-            return
-        live().choose_mode(_MODE_ALIASES.get(words[0]) or _choice(ThinkingMode, words[0], "mode"))
+    def table(self) -> tuple[Command, ...]:
+        """All of them, in the order of the help."""
+        modes, permissions = tuple(ThinkingMode), tuple(PermissionMode)
+        return (
+            _command(
+                "/model", self._model, "[pro|flash|ID]", "choose the model, or list them", choices=("pro", "flash")
+            ),
+            _command("/mode", self._mode, "[MODE]", "choose how much it reasons", ("/think",), modes),
+            _command("/pro", self._pro, "", "send the next request to Pro"),
+            _command("/flash", self._flash, "", "send the next request to Flash"),
+            _command("/permissions", self._permissions, "[MODE]", "choose what happens unasked", choices=permissions),
+            _command("/attach", self._attach, "PATH_OR_URL[@REV]", "put the text of a git repo into the window"),
+            _command("/detach", self._detach, "[SOURCE]", "take an attached repo out again"),
+            _command("/cost", self._cost, "", "what this session came to, by request, model and mode"),
+            _command("/status", self._status, "", "session, model, window, folder"),
+            _command("/new", self._new, "", "begin a new session", ("/clear",)),
+            _command("/resume", self._resume, "[ID]", "go on with an earlier session", ("/sessions",)),
+        )
 
-    async def permissions(words: list[str]) -> None:
-        if not words:
-            live().notice(f"The permission mode is {live().permission_mode}. There are: {', '.join(PermissionMode)}")
-            return
-        live().choose_permissions(_choice(PermissionMode, words[0], "permission mode"))
+    async def _model(self, words: list[str]) -> None:
+        live = self._live()
+        if words:
+            live.choose_model(live.parts.catalog.model(live.provider.name, words[0]))
+        else:
+            live.notice(model_list(live))
 
-    async def attach_repo(words: list[str]) -> None:
+    async def _pro(self, _words: list[str]) -> None:
+        await self._model(["pro"])
+
+    async def _flash(self, _words: list[str]) -> None:
+        await self._model(["flash"])
+
+    async def _mode(self, words: list[str]) -> None:
+        live = self._live()
+        if words:
+            live.choose_mode(_MODE_ALIASES.get(words[0]) or _choice(ThinkingMode, words[0], "mode"))
+        else:
+            live.notice(f"The mode is {live.mode.label}. There are: {', '.join(ThinkingMode)}")
+
+    async def _permissions(self, words: list[str]) -> None:
+        live = self._live()
+        if words:
+            live.choose_permissions(_choice(PermissionMode, words[0], "permission mode"))
+        else:
+            live.notice(f"The permission mode is {live.permission_mode}. There are: {', '.join(PermissionMode)}")
+
+    async def _attach(self, words: list[str]) -> None:
         if len(words) != 1:
             raise UsageError("/attach takes one PATH or URL of a git repo, with @REV if you like.")
-        await attach(live(), words[0])
+        await attach(self._live(), words[0])
 
-    async def detach(words: list[str]) -> None:
-        _detach(live(), words)
+    async def _detach(self, words: list[str]) -> None:
+        live = self._live()
+        packs = live.session.packs
+        if not packs:
+            raise UsageError("Nothing is attached.")
+        chosen = [pack for pack in packs if not words or pack.source == words[0]]
+        if len(chosen) != 1:
+            raise UsageError(f"Say which: {', '.join(pack.source for pack in packs)}")
+        live.emit(RepoDetached(digest=chosen[0].digest))
+        lost = "The provider's cache is lost from there on, once."
+        live.notice(f"{chosen[0].source} is out of the conversation. {lost}", NoticeLevel.WARNING)
 
-    async def cost(_words: list[str]) -> None:
-        live().notice(cost_report(live().journal.envelopes))
+    async def _cost(self, _words: list[str]) -> None:
+        self._live().notice(cost_report(self._live().journal.envelopes))
 
-    async def status(_words: list[str]) -> None:
-        live().repo = await live().parts.repo_state()
-        live().notice(status_report(live()))
+    async def _status(self, _words: list[str]) -> None:
+        live = self._live()
+        live.repo = await live.parts.repo_state()
+        live.notice(status_report(live))
 
-    async def new(_words: list[str]) -> None:
-        await switch(opening.new_like(live()))
+    async def _new(self, _words: list[str]) -> None:
+        await self._switch(self._opening.new_like(self._live()))
 
-    async def resume(words: list[str]) -> None:
+    async def _resume(self, words: list[str]) -> None:
         if not words:
-            live().notice(session_list(opening.sessions()))
+            self._live().notice(session_list(self._opening.sessions()))
             return
-        await switch(opening.resume(words[0]))
-        live().notice(f"Resumed session {live().journal.session_id}.")
-
-    async def pro(_words: list[str]) -> None:
-        await model(["pro"])
-
-    async def flash(_words: list[str]) -> None:
-        await model(["flash"])
-
-    modes = tuple(ThinkingMode)
-    return (
-        _command(
-            "/model",
-            model,
-            "[pro|flash|ID]",
-            "choose the model of the next request, or list them",
-            choices=("pro", "flash"),
-        ),
-        _command("/mode", mode, "[non-think|think|think-max]", "choose how much it reasons", ("/think",), modes),
-        _command("/pro", pro, "", "send the next request to Pro"),
-        _command("/flash", flash, "", "send the next request to Flash"),
-        _command(
-            "/permissions", permissions, "[MODE]", "choose what happens without asking", choices=tuple(PermissionMode)
-        ),
-        _command("/attach", attach_repo, "PATH_OR_URL[@REV]", "put the text of a git repo into the window"),
-        _command("/detach", detach, "[SOURCE]", "take an attached repo out again"),
-        _command("/cost", cost, "", "what this session came to, by request, model and mode"),
-        _command("/status", status, "", "session, model, window, folder"),
-        _command("/new", new, "", "begin a new session", ("/clear",)),
-        _command("/resume", resume, "[ID]", "go on with an earlier session of this folder", ("/sessions",)),
-    )
+        if self._live().journal.session_id.startswith(words[0]):
+            raise UsageError("That session is this one.")
+        await self._switch(self._opening.resume(words[0]))
+        self._live().notice(f"Resumed session {self._live().journal.session_id}.")
 
 
 def _command(
@@ -115,17 +131,3 @@ def _choice(kind: type[_Choice], word: str, what: str) -> _Choice:
         return kind(word)
     except ValueError as error:
         raise UsageError(f"{word} is not a {what}. There are: {', '.join(kind)}") from error
-
-
-def _detach(live: LiveSession, words: list[str]) -> None:
-    packs = live.session.packs
-    if not packs:
-        raise UsageError("Nothing is attached.")
-    chosen = [pack for pack in packs if not words or pack.source == words[0]]
-    if len(chosen) != 1:
-        raise UsageError(f"Say which: {', '.join(pack.source for pack in packs)}")
-    live.emit(RepoDetached(digest=chosen[0].digest))
-    live.notice(
-        f"{chosen[0].source} is out of the conversation. The provider's cache is lost from there on, once.",
-        NoticeLevel.WARNING,
-    )

@@ -10,7 +10,7 @@ from dsterm.core.events import Answer, Envelope, NoticeLevel
 from dsterm.core.models import ModelCard, ThinkingMode
 from dsterm.core.status import Status
 from dsterm.engine.attach import attach
-from dsterm.engine.builtin_commands import build_commands
+from dsterm.engine.builtin_commands import BuiltinCommands
 from dsterm.engine.commands import CommandSpec, find_command, split_line
 from dsterm.engine.live import LiveSession
 from dsterm.engine.opening import Opening
@@ -32,7 +32,7 @@ class Engine:
         self._opening = Opening(parts)
         self._live = self._opening.new()
         self._task: asyncio.Task[None] | None = None
-        self._commands = build_commands(self._opening, lambda: self._live, self._switch)
+        self._commands = BuiltinCommands(self._opening, lambda: self._live, self._switch).table()
 
     def resume(self, session_id: str) -> None:
         """Go on with the session whose id begins with `session_id`; UsageError when there is none."""
@@ -95,6 +95,10 @@ class Engine:
     async def refresh(self) -> None:
         """Look again where the workspace stands in git."""
         self._live.repo = await self._parts.repo_state()
+
+    def warm(self) -> None:
+        """Load what the first request will need; call it in a thread, after the first paint."""
+        self._parts.warm(self._live.provider)
 
     async def close(self) -> None:
         """Stop what is running and give everything back."""

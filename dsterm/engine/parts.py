@@ -31,8 +31,9 @@ class RepoState:
 class EngineParts:
     """The rooms and services of one engine.
 
-    `connect` raises ProviderError when there is no key; `pack` reads a repository and counts it, telling its progress;
-    `sessions`, `index` and `packs` are None when nothing is to be saved; `can_ask` is False where no one can answer.
+    `connect` raises UsageError when there is no key; `warm` loads, in a thread, what a request needs; `pack` reads a repository
+    and counts it, telling its progress; `sessions`, `index` and `packs` are None when nothing is to be saved; `can_ask` is
+    False where no one can answer.
     """
 
     config: Config
@@ -53,4 +54,5 @@ class EngineParts:
     packs: PackFolder | None
     sessions: SessionStore | None
     index: Index | None
+    warm: Callable[[ProviderCard], None]
     can_ask: bool = True

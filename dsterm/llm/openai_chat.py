@@ -35,9 +35,7 @@ _DRAIN_SECONDS = 0.25
 _ERROR_BODY_SECONDS = 10.0
 _ERROR_BODY_CAP = 64 * 1024
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_SENT_HEADERS = frozenset(
-    {"host", "authorization", "accept", "connection", "content-type", "content-length", "user-agent"}
-)
+_SENT_HEADERS = frozenset({"host", "accept", "connection", "content-type", "content-length", "user-agent"})
 _ALIVE = Alive()
 
 
@@ -165,9 +163,10 @@ class OpenAIChat:
 
     async def _strip(self, request: httpx2.Request) -> None:
         """Send only what the provider needs: nothing of this machine, of OPENAI_* variables, or of a key that isn't there."""
-        for name in list(request.headers):
-            if name.lower() not in _SENT_HEADERS or (name.lower() == "authorization" and not self._key):
-                del request.headers[name]
+        for name in request.headers.keys() - _SENT_HEADERS:
+            del request.headers[name]
+        if self._key:
+            request.headers["authorization"] = f"Bearer {self._key}"
 
     async def _refuse(self, response: httpx2.Response) -> None:
         """Stop at any status but success before the SDK reads a body without bounds."""
@@ -230,7 +229,7 @@ def _http_errors() -> tuple[type[Exception], ...]:
 def _trouble(error: Exception) -> Trouble:
     import httpx2  # noqa: PLC0415
 
-    cause = error.__cause__ or error
+    cause = error if isinstance(error, httpx2.HTTPError) else error.__cause__ or error
     match cause:
         case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
             return Trouble.SLOW_CONNECT

@@ -39,8 +39,8 @@ def allowance(budget: Decimal | None, spent: Decimal | None, prompt_tokens: int,
     cap = int(left / price.output * 1_000_000) if price.output else None
     if left <= 0 or (cap is not None and cap < SMALLEST_USEFUL_OUTPUT):
         return Allowance(
-            stop=f"The budget of ${budget:f} doesn't cover the next request: ${spent:f} is spent and the prompt may cost ${prompt:f}. "
-            "Nothing was lost; raise --budget to go on."
+            stop=f"The budget of ${budget:f} doesn't cover the next request: ${spent:f} is spent "
+            f"and the prompt may cost ${prompt:f}. Nothing was lost; raise --budget to go on."
         )
     warning = ""
     if spent >= budget * _WARNING_SHARE:

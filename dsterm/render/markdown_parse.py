@@ -105,14 +105,16 @@ def _listing(group: Sequence[Token]) -> Listing:
         mark = "•" if number is None else f"{number + offset}."
         task, children = _task(children)
         items.append(Item(task or mark, children))
-    is_tight = all(token.hidden for token in group if token.type == "paragraph_open" and token.level == group[0].level + 2)
+    is_tight = all(
+        token.hidden for token in group if token.type == "paragraph_open" and token.level == group[0].level + 2
+    )
     return Listing(tuple(items), is_tight)
 
 
 def _task(children: tuple[Node, ...]) -> tuple[str, tuple[Node, ...]]:
     """The box of a task-list entry, and its children without it."""
     match children:
-        case (Paragraph(lines=((Span() as first, *others), *lines)), *rest) if (box := _TASKS.get(first.text[:4])):
+        case (Paragraph(lines=((Span() as first, *others), *lines)), *rest) if box := _TASKS.get(first.text[:4]):
             spans = (first.with_text(first.text[4:]), *others)
             return box, (Paragraph((spans, *lines)), *rest)
         case _:

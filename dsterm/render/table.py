@@ -32,7 +32,8 @@ def _grid(table: Table, widths: Sequence[int]) -> list[Line]:
 
 
 def _row(row: Sequence[Spans], alignments: Sequence[str], widths: Sequence[int]) -> Line:
-    return Line(_joined([_aligned(cell, *place) for cell, *place in zip(row, alignments, widths, strict=True)]))
+    places = zip(row, alignments, widths, strict=True)
+    return Line(_joined([_aligned(cell, alignment, width) for cell, alignment, width in places]))
 
 
 def _joined(parts: Sequence[Spans]) -> Spans:

@@ -11,7 +11,9 @@ import re
 from collections.abc import Callable, Iterator
 
 # Ranges without any zero-width, double-width or joining character.
-_ONE_CELL = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0377\u037a-\u037f\u0400-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u205e]*")
+_ONE_CELL = re.compile(
+    "[ -~\u00a0-\u00ac\u00ae-\u02ff\u0370-\u0377\u037a-\u037f\u0400-\u0482\u048a-\u052f\u2010-\u2027\u2030-\u205e]*"
+)
 # East Asian closing marks stay with what is before them.
 _CLOSING = frozenset("、。，．：；？！）」』】〉》〕］｝・ー々’”…")
 

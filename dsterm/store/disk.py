@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from dsterm.core.errors import DiskError
@@ -31,10 +30,10 @@ def make_private_folder(folder: Path) -> None:
 def write_private(path: Path, data: bytes) -> None:
     """Replace `path` by `data` at once, readable by the user alone; DiskError when that fails, and then the old file stays."""
     make_private_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
     try:
-        # mkstemp opens with mode 0600 and refuses to follow a link that someone put there.
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
+        # O_EXCL refuses whatever is there already, also a link that someone put there.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), FILE_MODE)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)

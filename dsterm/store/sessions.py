@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,6 +16,9 @@ from dsterm.core.events import Envelope, TurnStarted
 from dsterm.store.disk import disk_error
 from dsterm.store.log_format import Header, read_envelope, read_header
 from dsterm.store.session_log import SessionLog, create_log, open_log, read_log, substitute_header
+
+if TYPE_CHECKING:
+    from random import Random
 
 _SUFFIX = ".jsonl"
 _EDGE = 65_536

@@ -52,7 +52,9 @@ def check_arguments(tool: str, kind: type[T], arguments: Mapping[str, object]) -
         values = msgspec.convert(known, kind, strict=False)
     except msgspec.ValidationError as error:
         missing = [field.encode_name for name, field in fields.items() if field.required and name not in known]
-        problem = f"{' and '.join(missing)} is missing" if missing else _plain(error)
+        problem = (
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing" if missing else _plain(error)
+        )
         raise ToolError(f"{tool}: {problem}. Its arguments are: {_usage(list(fields.values()))}.") from error
     return Checked(values=values, note=f"(Note: {'; '.join(notes)}.)" if notes else "")
 
@@ -119,7 +121,7 @@ def _decoded(value: object, kind: object) -> object:
 
 
 def _plain(error: msgspec.ValidationError) -> str:
-    """msgspec's words without its path notation: `offset: expected int, got str`."""
+    """The words of msgspec without its path notation: `offset: expected int, got str`."""
     problem, _, place = str(error).replace("`", "").partition(" - at ")
     place = place.removeprefix("$").removeprefix(".")
     problem = problem[:1].casefold() + problem[1:]
@@ -133,12 +135,15 @@ def _usage(fields: list[msgspec.structs.FieldInfo]) -> str:
 def _compact(node: object, definitions: Mapping[str, object]) -> object:
     match node:
         case {"$ref": str(reference)}:
-            return _compact(definitions[reference.rpartition("/")[2]], definitions)
+            # Docstrings of the definitions are for us, not for the model.
+            definition = _as_dict(definitions[reference.rpartition("/")[2]])
+            return _compact({key: value for key, value in definition.items() if key != "description"}, definitions)
         case {"anyOf": [first, {"type": "null"}], **rest}:
-            return _compact({**_as_dict(first), **rest}, definitions)
+            return _compact(_as_dict(first) | _as_dict(rest), definitions)
         case dict():
             dropped = {"title", "default"} if "type" in node or "enum" in node else set[str]()
-            return {key: _compact(value, definitions) for key, value in node.items() if key not in dropped}
+            kept: dict[str, object] = _as_dict(node)
+            return {key: _compact(value, definitions) for key, value in kept.items() if key not in dropped}
         case list():
             return [_compact(value, definitions) for value in node]
         case _:

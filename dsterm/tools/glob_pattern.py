@@ -17,9 +17,7 @@ def compile_glob(pattern: str) -> re.Pattern[str]:
     pattern = pattern.removeprefix("/") if "/" in pattern else f"**/{pattern}"
     if pattern.endswith("/"):
         pattern += "**"
-    # One `*` after another would make the search take for ever on a long name.
-    alternatives = [re.sub(r"\*{3,}", "**", one) for one in expand_braces(pattern)]
-    return re.compile("|".join(f"(?:{_expression(one)})" for one in alternatives), re.DOTALL)
+    return re.compile("|".join(f"(?:{_expression(one)})" for one in expand_braces(pattern)), re.DOTALL)
 
 
 def expand_braces(pattern: str) -> list[str]:
@@ -51,27 +49,37 @@ def _expression(pattern: str) -> str:
 
 
 def _part_expression(part: str) -> str:
-    pieces = []
+    """One part between slashes. All but the last `*` stop for good at the first place where the rest fits, so that
+    many stars in a pattern can't make the search try every combination.
+    """
+    first, *others = _between_stars(part)
+    if not others:
+        return first
+    middle = "".join(f"(?>[^/]*?{fixed})" for fixed in others[:-1])
+    return f"{first}{middle}[^/]*{others[-1]}"
+
+
+def _between_stars(part: str) -> list[str]:
+    """The expressions of what stands before, between and after the stars of `part`."""
+    pieces = [""]
     position = 0
     while position < len(part):
         character = part[position]
         position += 1
         match character:
             case "*":
-                position += len(part[position:]) - len(part[position:].lstrip("*"))
-                # Possessive or not, one run of stars is one gap.
-                pieces.append("[^/]*")
+                pieces.append("")
             case "?":
-                pieces.append("[^/]")
-            case "[" if (end := part.find("]", position + (part[position : position + 1] in "!^") + 1)) != -1:
-                pieces.append(_set_expression(part[position:end]))
+                pieces[-1] += "[^/]"
+            case "[" if (end := part.find("]", position + (part[position : position + 1] in {"!", "^"}) + 1)) != -1:
+                pieces[-1] += _set_expression(part[position:end])
                 position = end + 1
             case "\\" if position < len(part):
-                pieces.append(re.escape(part[position]))
+                pieces[-1] += re.escape(part[position])
                 position += 1
             case _:
-                pieces.append(re.escape(character))
-    return "".join(pieces)
+                pieces[-1] += re.escape(character)
+    return pieces
 
 
 def _set_expression(members: str) -> str:
@@ -82,5 +90,7 @@ def _set_expression(members: str) -> str:
     try:
         re.compile(expression)
     except re.error as error:
-        raise ToolError(f"[{members}] is no set of characters. Write ranges from low to high, such as [a-z].") from error
+        raise ToolError(
+            f"[{members}] is no set of characters. Write ranges from low to high, such as [a-z]."
+        ) from error
     return expression

@@ -45,7 +45,9 @@ class TextFile(msgspec.Struct, frozen=True, kw_only=True):
 def decode(data: bytes, name: str) -> TextFile:
     """The text of a file; ToolError, naming it `name`, for binary files and other encodings than UTF-8."""
     if data.startswith(_UTF16):
-        raise ToolError(f"{name} is UTF-16 text; only UTF-8 files can be used. Leave it, or ask the user to convert it.")
+        raise ToolError(
+            f"{name} is UTF-16 text; only UTF-8 files can be used. Leave it, or ask the user to convert it."
+        )
     if b"\0" in data[:_BINARY_PROBE]:
         raise ToolError(f"{name} is a binary file and has no lines. Leave it as it is.")
     try:
@@ -71,7 +73,9 @@ def encode(text: str, *, has_mark: bool = False) -> bytes:
     try:
         return (codecs.BOM_UTF8 if has_mark else b"") + text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ToolError("The new text holds half a character (a lone surrogate). Send it again as valid text.") from error
+        raise ToolError(
+            "The new text holds half a character (a lone surrogate). Send it again as valid text."
+        ) from error
 
 
 def replaced(file: TextFile, text: str) -> bytes:

@@ -15,12 +15,14 @@ from textual.timer import Timer
 from textual.widgets import TextArea
 from textual.worker import Worker, WorkerState
 
-from dsterm.core.events import Envelope, NoticeLevel, QuestionAnswered, QuestionAsked, ToolRequested, TurnEnded
+from dsterm.core.events import Envelope, NoticeLevel, QuestionAnswered, QuestionAsked, StepStarted, ToolRequested, TurnEnded
 from dsterm.render.status import status_line
+from dsterm.render.transcript import Transcript
 from dsterm.tui.actions import ScreenActions
 from dsterm.tui.completion import CompletionPopup
 from dsterm.tui.composer import Composer
 from dsterm.tui.conversation import Conversation, ScreenOptions
+from dsterm.tui.greeting import greeting_lines
 from dsterm.tui.hints import Hints, hint_line
 from dsterm.tui.keys import LEADER, bindings
 from dsterm.tui.lines_view import OneLine
@@ -29,7 +31,7 @@ from dsterm.tui.question import QuestionDock
 from dsterm.tui.recall import Recall
 from dsterm.tui.terminal import normal_key, patch_key_decoder, restore_title, set_title
 from dsterm.tui.themes import ThemeShelf
-from dsterm.tui.transcript_view import TranscriptView
+from dsterm.tui.transcript_view import TranscriptSource, TranscriptView
 from dsterm.tui.turns import Turns, TurnWork
 
 _STATUS_SECONDS = 0.25
@@ -59,7 +61,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         self.themes = ThemeShelf(options.theme_folders)
         self.painter = Painter(self.themes.load(options.theme))
         self.turns = Turns(conversation, self, options.clock)
-        self.view = TranscriptView(self.painter, options.clock, options.reasoning_fold)
+        self.view = TranscriptView(self.painter, self._source())
         self.popup = CompletionPopup(self.all_commands)
         self.dock = QuestionDock(self.painter, self._seconds_since_key)
         self.composer = Composer(Recall(options.history), self.popup, self.turns.take_last)
@@ -71,6 +73,14 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         self._said_timer: Timer | None = None
         self._status_timer: Timer | None = None
         self._tick = 0
+
+    def _source(self) -> TranscriptSource:
+        options = self.options
+
+        def transcript() -> Transcript:
+            return Transcript(count=options.count_tokens, fold=options.reasoning_fold, zone=options.zone)
+
+        return TranscriptSource(transcript, options.clock, lambda width: greeting_lines(self.conversation.status(), width))
 
     def get_default_screen(self) -> Screen[None]:
         """Our own, without Textual's keys."""
@@ -130,6 +140,8 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         """One event of the conversation."""
         self.view.show(envelope)
         match envelope.event:
+            case StepStarted():
+                self.view.set_price(self.conversation.status().model.price)
             case ToolRequested() as request:
                 self._requests[request.call.id] = request
             case QuestionAsked() as question:

@@ -5,8 +5,8 @@ The screen never imports the engine; boot hands over objects that have these met
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from dsterm.core.events import Answer, Envelope
 from dsterm.core.models import ProviderCard
 from dsterm.core.services import Clock
 from dsterm.core.status import Status
+from dsterm.render.transcript import estimate_tokens
 
 
 class Command(Protocol):
@@ -158,7 +159,7 @@ class Welcome(Protocol):
 class ScreenOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How the screen starts. `theme_folders` are searched in order; `log_path` takes the traceback of a crash, `redact` cleans it.
 
-    `on_ready` runs in a thread after the first paint; `prompt` is sent at once; `save_theme` keeps the user's choice.
+    `count_tokens` counts or estimates, `zone` is that of the times shown (None: the computer's). `on_ready` runs in a thread after the first paint; `prompt` is sent at once; `save_theme` keeps the user's choice.
     """
 
     clock: Clock
@@ -167,10 +168,11 @@ class ScreenOptions(msgspec.Struct, frozen=True, kw_only=True):
     theme: str = "dusk"
     theme_folders: tuple[Path, ...] = ()
     reasoning_fold: ReasoningFold = ReasoningFold.ON_ANSWER
+    count_tokens: Callable[[str], int] = estimate_tokens
+    zone: tzinfo | None = None
     mouse: bool = True
     prompt: str = ""
     title: str = "dsterm"
     redact: Callable[[str], str] = str
     on_ready: Callable[[], None] | None = None
-    on_start: Callable[[], Awaitable[None]] | None = None
     save_theme: Callable[[str], None] | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 from dsterm.core.errors import GitError
 from dsterm.core.workspace import RepoSnapshot
 from dsterm.workspace.clone import fetch
-from dsterm.workspace.git_hardening import GitDoor
+from dsterm.workspace.git_hardening import GitCall, GitDoor
 from dsterm.workspace.git_head import find_git_folder, read_branch
 from dsterm.workspace.git_source import LocalSource, parse_source
 from dsterm.workspace.repo_snapshot import Place, changed_files, snapshot_revision, snapshot_work_tree
@@ -52,3 +52,11 @@ class Git:
             return await snapshot_revision(self._door, place, parsed.revision)
         folder, ref = await fetch(self._door, parsed, self._clones, progress)
         return await snapshot_revision(self._door, Place(source=source.strip(), folder=folder, cap=cap), ref)
+
+    async def begin(self, message: str) -> None:
+        """Make `root` a repository whose first commit, by dsterm itself, holds all its files; GitError when git can't."""
+        if self._door is None:
+            raise GitError("git is not installed, or stands inside this folder. Install it to make a repository.")
+        author = ("-c", "user.name=dsterm", "-c", "user.email=dsterm@localhost")
+        for arguments in (("init", "-q", "-b", "main"), ("add", "-A"), (*author, "commit", "-q", "-m", message)):
+            await self._door.output(GitCall(arguments=arguments, folder=self._root))

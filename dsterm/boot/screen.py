@@ -1,0 +1,112 @@
+"""The screen's start: the first page where there is no key, the sample repo for a demo, then the engine behind the screen."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+
+from dsterm.boot.assembly import demo_repository, open_git
+from dsterm.boot.circumstances import SystemClock
+from dsterm.boot.plan import LaunchPlan
+from dsterm.core.models import ProviderCard
+from dsterm.engine.engine import Engine
+from dsterm.llm.catalog import load_catalog
+from dsterm.render.themes import builtin_theme_folder, load_theme
+from dsterm.store.history import PromptHistory
+from dsterm.store.secrets import find_key, redact, save_key
+
+OpenEngine = Callable[[LaunchPlan, AsyncExitStack], Awaitable[Engine]]
+
+
+class FirstStart:
+    """What the first page can do: keep a key, or go on with the demo."""
+
+    def __init__(self, plan: LaunchPlan, providers: Sequence[ProviderCard]) -> None:
+        self._plan = plan
+        self._cards = {card.name: card for card in providers}
+        self.chose_demo = False
+
+    @property
+    def providers(self) -> Sequence[ProviderCard]:
+        """Whom to choose from, the default first."""
+        return tuple(self._cards.values())
+
+    def save_key(self, provider: str, key: str) -> str:
+        """Keep `key` in a file that only the user can read, and say where."""
+        return f"The key is in {save_key(self._cards[provider], key, self._plan.paths)}, readable by you alone."
+
+    def choose_demo(self) -> None:
+        """Look round without a key."""
+        self.chose_demo = True
+
+
+def settle_first_start(plan: LaunchPlan) -> LaunchPlan | None:
+    """`plan` with a provider that can be used: as it is, or as chosen on the first page; None when the user left."""
+    catalog = load_catalog(plan.paths.catalog_file, base_url=plan.config.base_url, demo_url="http://127.0.0.1/v1")
+    card = catalog.provider(plan.config.provider)
+    if not card.needs_key or find_key(card, plan.environment, plan.paths) is not None:
+        return plan
+    from dsterm.tui.welcome import WelcomeKind, run_welcome
+
+    others = [other for other in catalog.providers if other.needs_key and other.name != card.name]
+    start = FirstStart(plan, [card, *others])
+    theme = load_theme(plan.config.theme, _theme_folders(plan))
+    choice = run_welcome(start, theme, mouse=plan.config.mouse)
+    if choice.kind is WelcomeKind.LEAVE:
+        return None
+    provider = "demo" if start.chose_demo else choice.provider
+    config = msgspec.structs.replace(plan.config, provider=provider)
+    return dataclasses.replace(plan, config=config, is_demo=provider == "demo")
+
+
+def offer_sample(plan: LaunchPlan) -> LaunchPlan:
+    """For a demo outside a repository: `plan` moved to a small sample repo in a temporary folder, if the user wants it."""
+    if not plan.is_demo or open_git(plan).branch():
+        return plan
+    sys.stderr.write("This folder is no git repository. The demo can work on a small sample repo with a bug in it.\n")
+    sys.stderr.write("Put one into a temporary folder and start there? [Y/n] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"", "y", "yes"}:
+        return plan
+    folder = Path(tempfile.mkdtemp(prefix="dsterm-sample-")).resolve()
+    asyncio.run(demo_repository(plan, folder))
+    sys.stderr.write(f"The sample repo is {folder}. Try: fix the failing test\n")
+    return dataclasses.replace(plan, folder=folder)
+
+
+async def show_screen(plan: LaunchPlan, open_engine: OpenEngine) -> int:
+    """The screen over an engine for `plan`, until the user leaves; the exit code."""
+    from dsterm.tui.app import run_app
+    from dsterm.tui.conversation import ScreenOptions
+
+    async with AsyncExitStack() as stack:
+        engine = await open_engine(plan, stack)
+        options = ScreenOptions(
+            clock=SystemClock(),
+            history=PromptHistory(plan.paths.history),
+            log_path=plan.paths.logs / "crash.log",
+            theme=plan.config.theme,
+            theme_folders=_theme_folders(plan),
+            reasoning_fold=plan.config.reasoning_fold,
+            mouse=plan.config.mouse,
+            prompt=plan.prompt or "",
+            title=f"dsterm · {plan.folder.name}",
+            redact=lambda text: redact(text, ()),
+            on_ready=engine.warm,
+        )
+        for source in plan.attachments:
+            async for _ in engine.attach(source):
+                pass
+        await engine.refresh()
+        return await run_app(engine, options)
+
+
+def _theme_folders(plan: LaunchPlan) -> tuple[Path, ...]:
+    return (plan.paths.themes, builtin_theme_folder())

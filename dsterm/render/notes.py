@@ -1,0 +1,72 @@
+"""The words of dsterm's own that stand in a transcript."""
+
+from __future__ import annotations
+
+from dsterm.core import events
+from dsterm.core.events import NoticeLevel, TurnEnd
+from dsterm.core.messages import Pack
+from dsterm.render.blocks import Note
+from dsterm.render.clean import clean_line
+from dsterm.render.style import Style
+from dsterm.render.wording import format_count, format_seconds, format_tokens
+
+_LEVELS = {
+    NoticeLevel.INFO: ("·", Style.DIM),
+    NoticeLevel.WARNING: ("!", Style.WARNING),
+    NoticeLevel.ERROR: ("✗", Style.ERROR),
+}
+_ENDS = {
+    TurnEnd.INTERRUPTED: ("stopped", "○", Style.WARNING),
+    TurnEnd.FAILED: ("failed", "✗", Style.ERROR),
+    TurnEnd.BUDGET: ("stopped by the budget", "!", Style.WARNING),
+    TurnEnd.MAX_TURNS: ("stopped by the limit on requests", "!", Style.WARNING),
+    TurnEnd.CUT: ("the answer was cut off", "!", Style.WARNING),
+}
+
+
+def notice_note(event: events.Notice) -> Note:
+    """A notice, by its level."""
+    return Note(event.text, *_LEVELS[event.level])
+
+
+def unknown_note(kind: str) -> Note:
+    """An event that this version doesn't know."""
+    return Note(f"an event of the kind {clean_line(kind)}, which this version of dsterm doesn't know")
+
+
+def retried_note(event: events.StepRetried) -> Note:
+    """A request that is sent again."""
+    wait = format_seconds(event.wait) if event.wait >= 0.05 else "a moment"
+    return Note(
+        f"{event.cause.strip().rstrip('.')}. Trying again in {wait} (retry {event.attempt}).", "!", Style.WARNING
+    )
+
+
+def ended_note(event: events.TurnEnded) -> Note | None:
+    """Why a turn stopped; None for one that ended with its answer."""
+    if event.reason is TurnEnd.ANSWERED:
+        return None
+    word, mark, style = _ENDS[event.reason]
+    return Note(f"{word}: {event.text}" if event.text else word, mark, style)
+
+
+def changed_note(
+    event: events.ModelChanged | events.ModeChanged | events.PermissionModeChanged,
+) -> tuple[str, str]:
+    """Which setting changed, and the words for its new value."""
+    match event:
+        case events.ModelChanged(provider=provider, model=model):
+            return "model", f"{clean_line(model)} at {clean_line(provider)}"
+        case events.ModeChanged(mode=mode):
+            return "mode", mode.label
+        case events.PermissionModeChanged(mode=permission_mode):
+            return "permission mode", f"permission mode {permission_mode}"
+
+
+def pack_note(pack: Pack) -> Note:
+    """What was attached, how large it is, and which state of it."""
+    parts = [f"attached {clean_line(pack.source)}", format_count(pack.files, "file")]
+    parts.append(f"{format_tokens(pack.tokens, is_fine=True)} tok")
+    if pack.commit:
+        parts.append(f"commit {clean_line(pack.commit)[:8]}{' and changes' if pack.is_dirty else ''}")
+    return Note(" · ".join(parts), "+", Style.TEXT)

@@ -1,0 +1,232 @@
+"""The block of a tool call: one line from its first fragment to its result, open to arguments and output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from dsterm.core.diff import FileDiff
+from dsterm.core.messages import ToolCall
+from dsterm.core.tools import Outcome, Plan, ToolResult
+from dsterm.render.blocks import Block, BlockKind, text_height
+from dsterm.render.clean import clean, clean_code, clean_line
+from dsterm.render.diff import change_counts
+from dsterm.render.style import Line, Span, Style, indented, spread
+from dsterm.render.width import cells
+from dsterm.render.wording import format_count, format_seconds, format_tokens
+from dsterm.render.wrap import fold
+
+SHOWN_RESULT = 200
+"""Lines of an argument or a result that an open call shows."""
+
+_INDENT = (Span("   "),)
+_TELLING = ("path", "file_path", "pattern", "query", "command", "url")
+_STATES = {
+    Outcome.DONE: ("●", Style.SUCCESS, "done"),
+    Outcome.FAILED: ("✗", Style.ERROR, "failed"),
+    Outcome.REFUSED: ("○", Style.WARNING, "refused"),
+    Outcome.CANCELLED: ("○", Style.WARNING, "stopped"),
+    Outcome.UNKNOWN: ("✗", Style.ERROR, "outcome unknown"),
+}
+
+
+class ToolBlock(Block):
+    """A tool call from its first fragment to its result."""
+
+    kind = BlockKind.TOOL
+    is_foldable = True
+
+    def __init__(self, key: int, changes: set[int], name: str, count: Callable[[str], int]) -> None:
+        super().__init__(key, changes)
+        self.call: ToolCall | None = None
+        self.result: ToolResult | None = None
+        self.name = name
+        self.tokens = 0
+        self._count = count
+        self._plan: Plan | None = None
+        self._written = 0
+        self._progress: list[str] = []
+        self._started: float | None = None
+        self._second = 0
+        self._is_asking = False
+        self._is_open = False
+
+    @property
+    def source(self) -> str:
+        """The call, its arguments and its result."""
+        parts = [f"{clean_line(self.name)} {self.subject}".strip()]
+        if self.call:
+            parts.append(clean(self.call.arguments))
+        parts.append(clean(self.result.content if self.result else "".join(self._progress)))
+        return "\n".join(filter(None, parts))
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether only the line is shown."""
+        return not self._is_open
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the tool runs."""
+        return self._started is not None and self.result is None and not self._is_asking
+
+    @property
+    def is_done_read(self) -> bool:
+        """Whether this is a finished read that may be gathered with its neighbours."""
+        return (
+            self.name == "read" and self.is_folded and self.result is not None and self.result.outcome is Outcome.DONE
+        )
+
+    @property
+    def subject(self) -> str:
+        """The one argument that matters."""
+        if self._plan and self._plan.subject:
+            return clean_code(clean_line(self._plan.subject))
+        arguments = _arguments(self.call.arguments) if self.call else {}
+        for name in (*_TELLING, *arguments):
+            value = arguments.get(name)
+            if isinstance(value, str) and value:
+                return clean_code(clean_line(value))
+        return ""
+
+    def toggle(self) -> None:
+        """Show arguments and result, or the line alone."""
+        self.set_folded(is_folded=self._is_open)
+
+    def set_folded(self, *, is_folded: bool) -> None:
+        """Fold or unfold."""
+        if is_folded == self._is_open:
+            self._is_open = not is_folded
+            self.touch()
+
+    def write(self, name: str, characters: int) -> None:
+        """The model is writing the call: so many characters of arguments."""
+        self.name = name or self.name
+        self._written = characters
+        self.touch()
+
+    def adopt(self, call: ToolCall) -> None:
+        """The call is written."""
+        self.call, self.name = call, call.name
+        self.touch()
+
+    def start(self, plan: Plan | None, now: float) -> None:
+        """The call is decided on, then run."""
+        self._plan, self._started = plan, now
+        self.touch()
+
+    def ask(self) -> None:
+        """The call waits for the user."""
+        self._is_asking = True
+        self.touch()
+
+    def answered(self, now: float) -> None:
+        """The user has answered."""
+        self._is_asking, self._started = False, now
+        self.touch()
+
+    def progress(self, text: str) -> None:
+        """Output while it runs."""
+        self._progress.append(text)
+        self.touch()
+
+    def tick(self, now: float) -> None:
+        """Draw again when another second is full."""
+        if self.is_live and self._started is not None and int(now - self._started) != self._second:
+            self.touch()
+
+    def end(self, result: ToolResult) -> None:
+        """The call has its answer."""
+        self.result = result
+        self.tokens = self._count(result.content)
+        self._progress.clear()
+        self._is_asking = False
+        self.touch()
+
+    def stop(self) -> None:
+        """The turn is over and the call has no answer."""
+        self.end(ToolResult(outcome=Outcome.CANCELLED, content=""))
+
+    def draw(self, width: int, now: float) -> list[Line]:
+        """The line; open, arguments and result below it."""
+        line = self.line(width, now)
+        if not self._is_open:
+            return [line]
+        inner = max(width - 4, 8)
+        details = [*self._argument_lines(inner)]
+        output = self.result.content if self.result else "".join(self._progress)
+        if output.strip():
+            details.extend(_text_lines(output.strip("\n"), inner, Style.CODE))
+        return [line, *indented(details, _INDENT, _INDENT)]
+
+    def line(self, width: int, now: float) -> Line:
+        """State, name and subject at the left, what it brought and cost at the right."""
+        mark, style, _ = _STATES[self.result.outcome] if self.result else ("◐", Style.ACCENT, "")
+        name = clean_line(self.name) or "tool"
+        left = (Span(f" {mark} ", style), Span(f"{name:<6} "), Span(self.subject, Style.DIM))
+        return spread(left, self._right(now), width - 1)
+
+    def guess_height(self, width: int) -> int:
+        """One line unless it is open."""
+        return 1 if self.is_folded else text_height(self.source, width)
+
+    def _right(self, now: float) -> tuple[Span, ...]:
+        if self.result is None:
+            return (*self._counts(self._plan.diffs if self._plan else ()), Span(self._waiting(now), Style.DIM))
+        _, style, word = _STATES[self.result.outcome]
+        summary = clean_line(self.result.summary)
+        if self.result.outcome is not Outcome.DONE:
+            return (Span(summary or word, style),)
+        parts = [summary] if summary else []
+        if self.result.seconds >= 0.1 or not summary:
+            parts.append(format_seconds(self.result.seconds))
+        parts.append(f"{format_tokens(self.tokens)} tok")
+        return (*self._counts(self.result.diffs), Span("  ".join(parts), Style.DIM))
+
+    def _waiting(self, now: float) -> str:
+        if self._is_asking:
+            return "waits for you"
+        if self._started is None:
+            return (
+                f"writing, {format_count(self._written, 'character')}" if self.call is None and self._written else "…"
+            )
+        self._second = max(int(now - self._started), 0)
+        return format_seconds(self._second, is_whole=True) if self._second else "…"
+
+    def _counts(self, diffs: Sequence[FileDiff]) -> tuple[Span, ...]:
+        if not diffs:
+            return ()
+        return (*change_counts(sum(diff.added for diff in diffs), sum(diff.removed for diff in diffs)), Span("   "))
+
+    def _argument_lines(self, width: int) -> list[Line]:
+        if self.call is None:
+            return []
+        arguments = _arguments(self.call.arguments)
+        if not arguments:
+            return _text_lines(self.call.arguments, width, Style.DIM)
+        lines: list[Line] = []
+        for name, value in arguments.items():
+            text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+            separator = "\n" if "\n" in text else " "
+            lines.extend(_text_lines(f"{name}:{separator}{text}", width, Style.DIM))
+        return lines
+
+
+def _arguments(text: str) -> dict[str, object]:
+    """The arguments of a call; empty where they are no JSON object, which is then shown as it is."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return {}
+
+
+def _text_lines(text: str, width: int, style: Style) -> list[Line]:
+    lines: list[Line] = []
+    parts = clean_code(text).split("\n")
+    for part in parts[:SHOWN_RESULT]:
+        shown = part.expandtabs(4)
+        lines.extend(fold((Span(shown, style),) if cells(shown) else (), width))
+    if len(parts) > SHOWN_RESULT:
+        lines.append(Line((Span(f"… {format_count(len(parts) - SHOWN_RESULT, 'more line')}", Style.DIM),)))
+    return lines

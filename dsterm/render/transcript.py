@@ -1,0 +1,187 @@
+"""Events folded into blocks: the one way from a session to a screen, whether it is live, resumed or replayed.
+
+Deltas make blocks grow; the durable events that follow say what they come to, so a replay without deltas ends the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+
+from dsterm.core import events
+from dsterm.core.config import ReasoningFold
+from dsterm.core.events import Envelope, Event
+from dsterm.core.models import Price
+from dsterm.render.block_list import BlockList
+from dsterm.render.blocks import Block, BlockKind, Note, NoteBlock, PromptBlock
+from dsterm.render.notes import changed_note, ended_note, notice_note, pack_note, retried_note, unknown_note
+from dsterm.render.reads import ReadsBlock
+from dsterm.render.reasoning import ReasoningBlock
+from dsterm.render.step import StepView
+from dsterm.render.tool_blocks import ToolBlock
+
+
+def estimate_tokens(text: str) -> int:
+    """About four characters a token: for screens that have no counter."""
+    return (len(text) + 3) // 4
+
+
+class Transcript:
+    """The blocks of one session, in order.
+
+    `count` counts or estimates the tokens of a text, `title` gives the short name of a model by its id, `zone` is that of
+    the times shown (None: the computer's), `lane` is the conversation that is shown.
+    """
+
+    def __init__(
+        self,
+        *,
+        count: Callable[[str], int] = estimate_tokens,
+        title: Callable[[str], str] | None = None,
+        fold: ReasoningFold = ReasoningFold.ON_ANSWER,
+        zone: tzinfo | None = None,
+        lane: str = "main",
+    ) -> None:
+        self._list = BlockList()
+        self._step = StepView(self._list, count, title or short_title, fold)
+        self._zone = zone
+        self._lane = lane
+        self._calls: dict[str, ToolBlock] = {}
+        self._asking: dict[str, ToolBlock] = {}
+        self._packs: dict[str, str] = {}
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """All blocks, first to last."""
+        return self._list.blocks
+
+    def take_changed(self) -> set[int]:
+        """Keys of the blocks that came, changed or went since this was last called."""
+        return self._list.take_changed()
+
+    def set_price(self, price: Price | None) -> None:
+        """The price by which running estimates go from here on."""
+        self._step.set_price(price)
+
+    def tick(self, now: float) -> None:
+        """Let running times go on; `now` in seconds since the epoch."""
+        if self._step.reasoning:
+            self._step.reasoning.tick(now)
+        for block in self._calls.values():
+            block.tick(now)
+
+    def fold_reasoning(self, is_folded: bool) -> None:
+        """Fold all reasoning to one line each, or unfold all of it."""
+        for block in self._list.blocks:
+            if isinstance(block, ReasoningBlock):
+                block.set_folded(is_folded=is_folded)
+
+    def fold_tools(self, is_folded: bool) -> None:
+        """Fold all tool calls to one line each, or unfold all of them."""
+        for block in self._list.blocks:
+            if isinstance(block, ToolBlock | ReadsBlock):
+                block.set_folded(is_folded=is_folded)
+
+    def show(self, envelope: Envelope) -> None:
+        """Fold one event in; those of other lanes are not for this screen."""
+        if envelope.lane != self._lane:
+            return
+        event = envelope.event
+        match event:
+            case events.TextDelta(text=text):
+                self._step.text(text, envelope.at)
+            case events.ReasoningDelta(text=text):
+                self._step.think(text, envelope.at)
+            case events.ToolCallDelta():
+                self._step.write_call(event, envelope.at)
+            case events.ToolProgress(id=call_id, text=text):
+                if block := self._calls.get(call_id):
+                    block.progress(text)
+            case _:
+                self._show_durable(event, envelope)
+
+    def _show_durable(self, event: Event, envelope: Envelope) -> None:
+        match event:
+            case events.TurnStarted(prompt=text) | events.Steered(text=text):
+                at = envelope.at.astimezone(self._zone)
+                self._list.add(lambda key, changes: PromptBlock(key, changes, text, at))
+            case events.TurnEnded():
+                self._end_turn(event, envelope)
+            case events.StepStarted():
+                self._step.start(event, envelope.at)
+            case events.StepRetried():
+                self._step.void()
+                self._note(BlockKind.NOTICE, retried_note(event))
+            case events.StepEnded():
+                self._step.end(event, envelope.at)
+            case events.MessageProgress():
+                self._step.progress(event, envelope.at)
+            case events.MessageAdded(message=message):
+                self._calls.update(self._step.message(message, envelope.at))
+            case events.ToolRequested() | events.ToolEnded() | events.QuestionAsked() | events.QuestionAnswered():
+                self._show_call(event, envelope.at.timestamp())
+            case _:
+                self._show_state(event)
+
+    def _show_call(
+        self,
+        event: events.ToolRequested | events.ToolEnded | events.QuestionAsked | events.QuestionAnswered,
+        now: float,
+    ) -> None:
+        match event:
+            case events.ToolRequested(call=call, plan=plan):
+                block = self._calls.get(call.id) or self._step.add_call(call)
+                self._calls[call.id] = block
+                block.start(plan, now)
+            case events.ToolEnded(id=call_id, result=result):
+                ended = self._calls.pop(call_id, None)
+                if ended:
+                    ended.end(result)
+                    self._list.settle_call(ended)
+            case events.QuestionAsked(id=question_id, call_id=call_id):
+                if asking := self._calls.get(call_id):
+                    self._asking[question_id] = asking
+                    asking.ask()
+            case events.QuestionAnswered(id=question_id):
+                if answered := self._asking.pop(question_id, None):
+                    answered.answered(now)
+
+    def _show_state(self, event: Event) -> None:
+        match event:
+            case events.RepoAttached(pack=pack):
+                self._packs[pack.digest] = pack.source
+                self._note(BlockKind.ATTACH, pack_note(pack))
+            case events.RepoDetached(digest=digest):
+                source = self._packs.pop(digest, digest[:12])
+                self._note(BlockKind.ATTACH, notice_note(events.Notice(text=f"detached {source}")))
+            case events.ModelChanged() | events.ModeChanged() | events.PermissionModeChanged():
+                self._list.add_change(changed_note(event))
+            case events.Notice():
+                self._note(BlockKind.NOTICE, notice_note(event))
+            case events.UnknownEvent(kind=kind):
+                self._note(BlockKind.NOTICE, unknown_note(kind))
+            case _:
+                # TasksChanged: the list of tasks has a place of its own on every screen.
+                return
+
+    def _end_turn(self, event: events.TurnEnded, envelope: Envelope) -> None:
+        self._step.close(envelope.at)
+        for block in self._calls.values():
+            block.stop()
+        self._calls.clear()
+        self._asking.clear()
+        note = ended_note(event)
+        if note:
+            self._note(BlockKind.TURN_END, note)
+
+    def _note(self, kind: BlockKind, note: Note) -> None:
+        self._list.add(lambda key, changes: NoteBlock(key, changes, kind, note))
+
+
+def short_title(model: str) -> str:
+    """`Pro` or `Flash` for the ids of the two, else the last part of the id."""
+    name = model.rsplit("/", 1)[-1]
+    for word in ("pro", "flash"):
+        if word in name.lower().split("-"):
+            return word.capitalize()
+    return name

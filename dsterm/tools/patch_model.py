@@ -1,0 +1,30 @@
+"""What a patch says, whatever form it came in: for each file its hunks, with every hint about their place."""
+
+from __future__ import annotations
+
+import msgspec
+
+from dsterm.core.diff import ChangeKind, DiffLine
+
+
+class PatchHunk(msgspec.Struct, frozen=True, kw_only=True):
+    r"""Lines to keep, remove and add. `hint` is the first old line from 1 (0: unknown), `anchors` are lines above it,
+    the outermost first. `is_at_end`: its last old line is the last of the file. The `lacks_newline`
+    ones say what `\\ No newline` did.
+    """
+
+    lines: tuple[DiffLine, ...]
+    hint: int = 0
+    anchors: tuple[str, ...] = ()
+    is_at_end: bool = False
+    old_lacks_newline: bool = False
+    new_lacks_newline: bool = False
+
+
+class FilePatch(msgspec.Struct, frozen=True, kw_only=True):
+    """The change of one file; `new_path` is set when it moves."""
+
+    path: str
+    kind: ChangeKind
+    hunks: tuple[PatchHunk, ...] = ()
+    new_path: str = ""

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+import msgspec
+
+from dsterm.context.forecast import LastRequest, count_prompt, estimate_prompt, forecast_request, pack_quote
+from dsterm.context.window import WindowParts
+from dsterm.core.messages import AssistantMessage, Message, Pack, ToolCall, ToolMessage, UserMessage
+from dsterm.core.models import ModelCard, PrefixLoss, Price, ThinkingMode, Usage
+from dsterm.core.tools import ToolSpec
+
+PRICE = Price(
+    input=Decimal("1.60"),
+    output=Decimal("3.20"),
+    cache_read=Decimal("0.135"),
+    since=date(2026, 11, 1),
+    source="the provider",
+)
+CARD = ModelCard(id="m", provider="p", title="M", context_window=1_048_576, max_output=393_216, price=PRICE)
+TOOL = ToolSpec(name="read", description="reads", parameters=msgspec.Raw(b"{}"))
+PACK = Pack(digest="d", source="s", files=3, tokens=100_000)
+
+
+class Counter:
+    is_exact = True
+
+    def count(self, text: str) -> int:
+        return len(text)
+
+    def count_exactly(self, texts: Sequence[str]) -> list[int]:
+        return [len(text) for text in texts]
+
+
+COUNTER = Counter()
+FIRST: tuple[Message, ...] = (PACK, UserMessage(text="u" * 100))
+ANSWER = AssistantMessage(
+    content="c" * 10, reasoning="r" * 40, tool_calls=(ToolCall(id="1", name="read", arguments="{}"),)
+)
+SECOND = (*FIRST, ANSWER, ToolMessage(call_id="1", content="t" * 50))
+USAGE = Usage(prompt_tokens=100_500, completion_tokens=60)
+LAST = LastRequest(messages=2, mode=ThinkingMode.THINK, usage=USAGE)
+
+
+def parts(
+    messages: tuple[Message, ...], mode: ThinkingMode = ThinkingMode.THINK, tools: tuple[ToolSpec, ...] = (TOOL,)
+) -> WindowParts:
+    return WindowParts(system="s" * 20, tools=tools, messages=messages, model=CARD, mode=mode, max_output=1000)
+
+
+def test_our_own_count_adds_the_template_around_system_tools_and_messages() -> None:
+    tools = 222 + len("read reads {}")
+    assert count_prompt(parts(FIRST), COUNTER) == 4 + 20 + tools + (2 + 100_000) + (2 + 100)
+    assert count_prompt(parts(FIRST, tools=()), COUNTER) == 4 + 20 + (2 + 100_000) + (2 + 100)
+
+
+def test_think_max_adds_its_text_and_non_think_leaves_reasoning_out() -> None:
+    think = count_prompt(parts(SECOND), COUNTER)
+    assert count_prompt(parts(SECOND, ThinkingMode.THINK_MAX), COUNTER) == think + 92
+    assert count_prompt(parts(SECOND, ThinkingMode.NON_THINK), COUNTER) == think - 40
+
+
+def test_after_a_request_only_what_is_new_is_estimated() -> None:
+    new = (2 + 10 + 40 + 52 + len("read{}")) + (2 + 50)
+    assert estimate_prompt(parts(SECOND), COUNTER, LAST) == 100_500 + new
+
+
+def test_an_estimated_usage_or_another_rendering_is_not_built_upon() -> None:
+    own = count_prompt(parts(SECOND), COUNTER)
+    guess = msgspec.structs.replace(LAST, usage=msgspec.structs.replace(USAGE, is_estimate=True))
+    assert estimate_prompt(parts(SECOND), COUNTER, guess) == own
+    fast = msgspec.structs.replace(LAST, mode=ThinkingMode.NON_THINK)
+    assert estimate_prompt(parts(SECOND), COUNTER, fast) == own
+
+
+def test_a_first_request_hits_nothing_and_is_priced_in_full() -> None:
+    forecast = forecast_request(parts(FIRST), COUNTER)
+    assert forecast.cached_tokens == 0
+    assert forecast.dollars == forecast.prompt_tokens * Decimal("1.60") / 1_000_000
+
+
+def test_the_next_request_hits_the_last_prompt_and_its_answer_in_whole_units() -> None:
+    forecast = forecast_request(parts(SECOND), COUNTER, LAST)
+    assert forecast.cached_tokens == 100_560 // 64 * 64
+    missed = forecast.prompt_tokens - forecast.cached_tokens
+    assert forecast.dollars == (forecast.cached_tokens * Decimal("0.135") + missed * Decimal("1.60")) / Decimal(
+        1_000_000
+    )
+
+
+def test_hits_are_never_more_than_the_prompt() -> None:
+    usage = Usage(prompt_tokens=10_000, completion_tokens=5_000)
+    forecast = forecast_request(parts(FIRST), COUNTER, LastRequest(messages=2, mode=ThinkingMode.THINK, usage=usage))
+    assert forecast.cached_tokens <= forecast.prompt_tokens
+
+
+def test_another_model_hits_nothing() -> None:
+    assert forecast_request(parts(SECOND), COUNTER, LAST, PrefixLoss.EVERYTHING).cached_tokens == 0
+
+
+def test_turning_thinking_off_keeps_what_stands_before_the_first_answer() -> None:
+    last = msgspec.structs.replace(LAST, messages=4)
+    turned = parts((*SECOND, UserMessage(text="more")), ThinkingMode.NON_THINK)
+    forecast = forecast_request(turned, COUNTER, last, PrefixLoss.FROM_FIRST_ANSWER)
+    assert forecast.cached_tokens == count_prompt(parts(FIRST, ThinkingMode.NON_THINK), COUNTER) // 64 * 64
+
+
+def test_an_unknown_price_is_unknown() -> None:
+    free = msgspec.structs.replace(parts(FIRST), model=msgspec.structs.replace(CARD, price=None))
+    assert forecast_request(free, COUNTER).dollars is None
+
+
+def test_a_quote_says_share_prices_and_whether_it_fits() -> None:
+    quote = pack_quote(PACK, CARD, already=1_000)
+    assert (quote.files, quote.tokens, quote.fits) == (3, 100_000, True)
+    assert round(quote.share, 4) == 0.0954
+    assert (quote.miss_dollars, quote.hit_dollars) == (Decimal("0.16"), Decimal("0.0135"))
+    assert not pack_quote(PACK, CARD, already=920_000).fits
+    assert pack_quote(PACK, msgspec.structs.replace(CARD, price=None), 0).miss_dollars is None

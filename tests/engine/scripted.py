@@ -1,0 +1,175 @@
+"""An engine over a real folder, a real session store and a provider that plays a script: for exact lists of events."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from dsterm.context.prompt import system_prompt
+from dsterm.context.repo_pack import BuiltPack, build_pack
+from dsterm.core.config import Config
+from dsterm.core.events import Answer, Envelope, Event, MessageProgress, QuestionAsked
+from dsterm.core.models import ProviderCard, Usage
+from dsterm.core.provider import Delta, Ended, Request, StopReason, TextPiece, ToolCallPiece, UsagePiece
+from dsterm.core.workspace import RepoSnapshot, SnapshotFile
+from dsterm.engine.engine import Engine
+from dsterm.engine.parts import EngineParts, RepoState
+from dsterm.llm.catalog import load_catalog
+from dsterm.store.index import Index
+from dsterm.store.packs import PackFolder
+from dsterm.store.sessions import SessionStore
+from dsterm.tools.toolbox import build_toolbox
+from dsterm.workspace.local import LocalWorkspace
+
+USAGE = Usage(prompt_tokens=1000, cached_tokens=640, completion_tokens=50, reasoning_tokens=20)
+
+
+class TickingClock:
+    """Every look at it is a hundredth of a second later."""
+
+    def __init__(self) -> None:
+        self._ticks = itertools.count()
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 22, 14, 0, tzinfo=UTC) + timedelta(seconds=next(self._ticks) / 100)
+
+    def monotonic(self) -> float:
+        return next(self._ticks) / 100
+
+
+class WordCounter:
+    """A token for every four characters."""
+
+    is_exact = True
+
+    def count(self, text: str) -> int:
+        return -(-len(text) // 4)
+
+    def count_exactly(self, texts: Sequence[str]) -> list[int]:
+        return [self.count(text) for text in texts]
+
+
+Script = Sequence[Delta | float]
+
+
+class ScriptedProvider:
+    """Plays one list of deltas a request; a number among them is a pause in seconds."""
+
+    def __init__(self, scripts: Sequence[Script]) -> None:
+        self._scripts = list(scripts)
+        self.requests: list[Request] = []
+
+    async def stream(self, request: Request) -> AsyncIterator[Delta]:
+        self.requests.append(request)
+        for entry in self._scripts.pop(0):
+            if isinstance(entry, float):
+                await asyncio.sleep(entry)
+            else:
+                yield entry
+
+    async def close(self) -> None:
+        pass
+
+
+def answer(text: str, usage: Usage | None = USAGE) -> list[Delta]:
+    pieces: list[Delta] = [TextPiece(text)]
+    if usage is not None:
+        pieces.append(UsagePiece(usage=usage))
+    return [*pieces, Ended(stop=StopReason.STOP)]
+
+
+def call(name: str, arguments: dict[str, object], call_id: str = "call_a", index: int = 0) -> ToolCallPiece:
+    return ToolCallPiece(index=index, id=call_id, name=name, arguments=msgspec.json.encode(arguments).decode())
+
+
+def calls(*pieces: Delta) -> list[Delta]:
+    return [*pieces, UsagePiece(usage=USAGE), Ended(stop=StopReason.TOOL_CALLS)]
+
+
+class World:
+    """A folder to work in, a home to save in, and engines over both."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "work"
+        self.folder.mkdir()
+        self.home = folder / "home"
+        self._ids = itertools.count(1)
+
+    @property
+    def store(self) -> SessionStore:
+        return SessionStore(self.home / "sessions")
+
+    def engine(
+        self,
+        provider: ScriptedProvider,
+        config: Config | None = None,
+        *,
+        can_ask: bool = True,
+        is_saved: bool = True,
+        pack_text: str = "x = 1\n",
+    ) -> Engine:
+        store = self.store if is_saved else None
+        connect: Callable[[ProviderCard], ScriptedProvider] = lambda _card: provider  # noqa: E731 - typed for mypy
+
+        async def pack(source: str, _progress: Callable[[str], None]) -> BuiltPack:
+            file = SnapshotFile(path="a.py", data=pack_text.encode())
+            snapshot = RepoSnapshot(source=source, commit="c" * 40, is_dirty=False, files=(file,))
+            return build_pack(snapshot, WordCounter())
+
+        async def repo_state() -> RepoState:
+            return RepoState(branch="main", dirty_files=2)
+
+        parts = EngineParts(
+            config=config or Config(),
+            catalog=load_catalog(),
+            connect=connect,
+            toolbox=build_toolbox(LocalWorkspace(self.folder, program_folders=())),
+            workspace=LocalWorkspace(self.folder, program_folders=()),
+            counter=WordCounter(),
+            clock=TickingClock(),
+            new_id=lambda: f"e{next(self._ids)}",
+            new_session_id=lambda: f"20261122-140000-s{next(self._ids)}",
+            jitter=lambda: 0.5,
+            system=system_prompt(""),
+            folder=self.folder,
+            pack=pack,
+            repo_state=repo_state,
+            note=lambda repo: f"<environment>branch {repo.branch}</environment>",
+            packs=PackFolder(self.home / "packs") if store else None,
+            sessions=store,
+            index=Index(self.home / "index.db", store) if store else None,
+            warm=lambda _card: None,
+            can_ask=can_ask,
+        )
+        return Engine(parts)
+
+
+async def play(engine: Engine, prompt: str, answers: Sequence[Answer] = ()) -> list[Event]:
+    """Run a turn, giving `answers` to its questions in order."""
+    waiting = list(answers)
+    events: list[Event] = []
+    async for envelope in engine.run(prompt):
+        events.append(envelope.event)
+        if isinstance(envelope.event, QuestionAsked):
+            engine.answer(envelope.event.id, waiting.pop(0))
+    return events
+
+
+async def do(engine: Engine, line: str) -> list[Event]:
+    """Run a command."""
+    return [envelope.event async for envelope in engine.command(line)]
+
+
+def kinds(events: Sequence[Event] | Sequence[Envelope]) -> list[str]:
+    """The names of the events, without the time-driven MessageProgress."""
+    plain = [event.event if isinstance(event, Envelope) else event for event in events]
+    return [type(event).__name__ for event in plain if not isinstance(event, MessageProgress)]
+
+
+def only(events: Sequence[Event], kind: type[Event]) -> list[Event]:
+    return [event for event in events if isinstance(event, kind)]
