@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CodeLine = tuple[Span, ...]
 
-SEGMENT = 100
+SEGMENT = 60
 """Lines after which a segment is closed where the code allows it."""
 
 LIMIT = 2_000

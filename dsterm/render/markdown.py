@@ -180,6 +180,8 @@ class _Layout:
         self._laid_nodes = 0
         self._laid_code = 0
         self._is_in_fence = False
+        self._open_nodes: tuple[Node, ...] = ()
+        self._open_lines: list[Line] = []
 
     def add_finished(self, nodes: list[Node]) -> None:
         """Lay out the nodes that are new since the last call."""
@@ -196,9 +198,14 @@ class _Layout:
 
     def add_open(self, nodes: tuple[Node, ...], rest: str) -> None:
         """Lay out what may still change."""
-        for node in nodes:
+        if nodes is not self._open_nodes:
+            self._open_nodes, self._open_lines = nodes, []
+            for node in nodes:
+                self._open_lines.extend([EMPTY] if self._open_lines else [])
+                self._open_lines.extend(indented(lay_out(node, self._inner), _MARGIN, _MARGIN))
+        if nodes:
             self._separate()
-            self._add(lay_out(node, self._inner))
+            self.lines.extend(self._open_lines)
         if rest:
             self._add(wrap_text(rest, self._inner))
 

@@ -10,8 +10,8 @@ from textual.app import App
 
 from dsterm.core.events import NoticeLevel
 from dsterm.core.models import PermissionMode
-from dsterm.tui.composer import Composer
 from dsterm.tui.completion import CompletionPopup
+from dsterm.tui.composer import Composer
 from dsterm.tui.conversation import Command, Conversation, ScreenOptions
 from dsterm.tui.help import HelpScreen
 from dsterm.tui.keys import SCREEN_COMMANDS
@@ -96,7 +96,9 @@ class ScreenActions(App[int], inherit_bindings=False):
             PermissionMode.ASK: PermissionMode.ACCEPT_EDITS,
             PermissionMode.ACCEPT_EDITS: PermissionMode.PLAN,
         }
-        self.turns.command(f"/permissions {following.get(self.conversation.status().permission_mode, PermissionMode.ASK)}")
+        self.turns.command(
+            f"/permissions {following.get(self.conversation.status().permission_mode, PermissionMode.ASK)}"
+        )
 
     def action_escape(self) -> None:
         """Close the list, refuse the question, stop the turn: the first that applies."""
@@ -223,7 +225,11 @@ class ScreenActions(App[int], inherit_bindings=False):
         self._has_mouse = not self._has_mouse
         if self._driver is not None:
             report_mouse(self._driver, is_on=self._has_mouse)
-        self.say("The mouse scrolls and selects here." if self._has_mouse else "The mouse is the terminal's; F9 takes it back.")
+        self.say(
+            "The mouse scrolls and selects here."
+            if self._has_mouse
+            else "The mouse is the terminal's; F9 takes it back."
+        )
 
     def action_pick_theme(self) -> None:
         """Choose the colours from a list."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-import traceback
+from collections.abc import Callable, Coroutine
 from typing import ClassVar
 
+from rich.segment import Segment, Segments
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,13 +16,22 @@ from textual.timer import Timer
 from textual.widgets import TextArea
 from textual.worker import Worker, WorkerState
 
-from dsterm.core.events import Envelope, NoticeLevel, QuestionAnswered, QuestionAsked, StepStarted, ToolRequested, TurnEnded
+from dsterm.core.events import (
+    Envelope,
+    NoticeLevel,
+    QuestionAnswered,
+    QuestionAsked,
+    StepStarted,
+    ToolRequested,
+    TurnEnded,
+)
 from dsterm.render.status import status_line
 from dsterm.render.transcript import Transcript
 from dsterm.tui.actions import ScreenActions
 from dsterm.tui.completion import CompletionPopup
 from dsterm.tui.composer import Composer
 from dsterm.tui.conversation import Conversation, ScreenOptions
+from dsterm.tui.crash import log_crash
 from dsterm.tui.greeting import greeting_lines
 from dsterm.tui.hints import Hints, hint_line
 from dsterm.tui.keys import LEADER, bindings
@@ -32,7 +42,7 @@ from dsterm.tui.recall import Recall
 from dsterm.tui.terminal import normal_key, patch_key_decoder, restore_title, set_title
 from dsterm.tui.themes import ThemeShelf
 from dsterm.tui.transcript_view import TranscriptSource, TranscriptView
-from dsterm.tui.turns import Turns, TurnWork
+from dsterm.tui.turns import Turns
 
 _STATUS_SECONDS = 0.25
 _SAID_SECONDS = 6.0
@@ -80,7 +90,9 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         def transcript() -> Transcript:
             return Transcript(count=options.count_tokens, fold=options.reasoning_fold, zone=options.zone)
 
-        return TranscriptSource(transcript, options.clock, lambda width: greeting_lines(self.conversation.status(), width))
+        return TranscriptSource(
+            transcript, options.clock, lambda width: greeting_lines(self.conversation.status(), width)
+        )
 
     def get_default_screen(self) -> Screen[None]:
         """Our own, without Textual's keys."""
@@ -103,14 +115,14 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         if self._driver is not None:
             set_title(self._driver, self.options.title)
         self.turn_changed()
-        self.call_after_refresh(self._ready)
+        self.call_after_refresh(self._painted)
 
     def on_unmount(self) -> None:
         """Leave the terminal as it was."""
         if self._driver is not None:
             restore_title(self._driver)
 
-    def _ready(self) -> None:
+    def _painted(self) -> None:
         if self.themes.trouble:
             self.say(self.themes.trouble, NoticeLevel.WARNING)
         if self.options.on_ready is not None:
@@ -132,9 +144,9 @@ class DstermApp(ScreenActions, inherit_bindings=False):
 
     # Stage: what turns show themselves on.
 
-    def start(self, work: TurnWork) -> None:
+    def start(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """Run a turn or a command; a bug in it must not take the screen down."""
-        self.run_worker(work, group="turns", exit_on_error=False)
+        self.run_worker(work(), group="turns", exit_on_error=False)
 
     def show(self, envelope: Envelope) -> None:
         """One event of the conversation."""
@@ -262,27 +274,15 @@ class DstermApp(ScreenActions, inherit_bindings=False):
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A bug in a turn is told and logged; the conversation goes on."""
-        error = event.worker.error
-        if event.state is WorkerState.ERROR and error is not None:
-            self._log_crash("".join(traceback.format_exception(error)))
-            words = f"Something in dsterm went wrong; nothing was lost. What exactly is in {self.options.log_path}"
+        if event.state is WorkerState.ERROR:
+            words = f"Something in dsterm went wrong; nothing was lost. {log_crash(self.options, event.worker.error)}"
             self.view.show(self.turns.notice(words, NoticeLevel.ERROR))
 
     def _fatal_error(self) -> None:
         """A short message for the user, the traceback without local variables for the log."""
-        self._log_crash(traceback.format_exc())
-        self._exit_renderables.append(
-            f"dsterm stopped because of a mistake of its own; the session is saved. What exactly is in {self.options.log_path}"
-        )
+        where = log_crash(self.options, sys.exc_info()[1])
+        self._exit_renderables.append(Segments([Segment(f"dsterm stopped; the session is saved. {where}\n")]))
         self._close_messages_no_wait()
-
-    def _log_crash(self, text: str) -> None:
-        try:
-            self.options.log_path.parent.mkdir(parents=True, exist_ok=True)
-            with self.options.log_path.open("a", encoding="utf-8") as log:
-                log.write(f"{self.options.clock.now().isoformat()}\n{self.options.redact(text)}\n")
-        except OSError:
-            self.bell()
 
 
 def run_app(conversation: Conversation, options: ScreenOptions) -> int:

@@ -69,6 +69,7 @@ class CompletionPopup(Widget, can_focus=False):
         self._found: tuple[Candidate, ...] = ()
         self._chosen: int | None = None
         self._closed_at: str | None = None
+        self._is_exact = False
 
     @property
     def is_open(self) -> bool:
@@ -80,9 +81,8 @@ class CompletionPopup(Widget, can_focus=False):
         if draft == self._closed_at:
             return
         self._closed_at = None
-        found = candidates(draft, self._commands)
-        exact = len(found) == 1 and found[0].is_whole and found[0].draft == draft
-        self._found = () if exact else found
+        self._found = found = candidates(draft, self._commands)
+        self._is_exact = any(draft in (command.name, *command.aliases) for command in self._commands)
         untouched_argument = bool(found) and found[0].is_argument and draft.endswith(" ")
         self._chosen = None if untouched_argument else 0
         self._show()
@@ -101,6 +101,8 @@ class CompletionPopup(Widget, can_focus=False):
         match key:
             case "up" | "down":
                 self._move(-1 if key == "up" else 1)
+            case "enter" if self._is_exact:
+                return False
             case "tab" | "enter" if self._chosen is not None:
                 taken = self._found[self._chosen]
                 self.accepted = (taken.draft, taken.is_whole)
@@ -127,7 +129,7 @@ class CompletionPopup(Widget, can_focus=False):
         rows = min(len(self._found), _MOST_ROWS)
         if self.display != bool(rows):
             self.display = bool(rows)
-        if rows and self.styles.height != rows:
+        if rows:
             self.styles.height = rows
         self.refresh()
 

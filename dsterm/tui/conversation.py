@@ -157,9 +157,11 @@ class Welcome(Protocol):
 
 
 class ScreenOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How the screen starts. `theme_folders` are searched in order; `log_path` takes the traceback of a crash, `redact` cleans it.
+    """How the screen starts.
 
-    `count_tokens` counts or estimates, `zone` is that of the times shown (None: the computer's). `on_ready` runs in a thread after the first paint; `prompt` is sent at once; `save_theme` keeps the user's choice.
+    `theme_folders` hold the user's themes; `log_path` takes the traceback of a crash, which `redact` cleans; `count_tokens`
+    counts or estimates; `zone` is that of the times shown (None: the computer's); `on_ready` runs in a thread after the first
+    paint; `prompt` is sent at once; `save_theme` keeps the user's choice.
     """
 
     clock: Clock

@@ -82,7 +82,9 @@ ACTIONS: tuple[Action, ...] = (
         group=_TURN,
         keys=("ctrl+c",),
     ),
-    Action(id="attach", method="attach", help="attach a repository", group=_TURN, keys=("f5",), leader="a", slash="/attach"),
+    Action(
+        id="attach", method="attach", help="attach a repository", group=_TURN, keys=("f5",), leader="a", slash="/attach"
+    ),
     Action(
         id="reasoning.fold",
         method="fold_reasoning",
@@ -121,7 +123,15 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="theme", method="pick_theme", help="choose the colours", group=_PROGRAM, slash="/theme"),
     Action(id="palette", method="palette", help="find any action by name", group=_PROGRAM, keys=("alt+x",), leader="x"),
     Action(id="help", method="help", help="keys and commands", group=_PROGRAM, keys=("f1",), leader="?", slash="/help"),
-    Action(id="redraw", method="redraw", help="draw the screen anew", group=_PROGRAM, keys=("ctrl+l",), leader="l", slash="/redraw"),
+    Action(
+        id="redraw",
+        method="redraw",
+        help="draw it all anew",
+        group=_PROGRAM,
+        keys=("ctrl+l",),
+        leader="l",
+        slash="/redraw",
+    ),
     Action(
         id="mouse",
         method="toggle_mouse",
@@ -131,7 +141,9 @@ ACTIONS: tuple[Action, ...] = (
         leader="i",
         slash="/mouse",
     ),
-    Action(id="suspend", method="suspend_process", help="to the shell; fg comes back", group=_PROGRAM, keys=("ctrl+z",)),
+    Action(
+        id="suspend", method="suspend_process", help="to the shell; fg comes back", group=_PROGRAM, keys=("ctrl+z",)
+    ),
     Action(id="quit", method="quit", help="leave (Ctrl+C or Ctrl+D twice)", group=_PROGRAM, leader="q", slash="/quit"),
 )
 
@@ -173,7 +185,9 @@ SCREEN_COMMANDS: tuple[ScreenCommand, ...] = (
 def bindings() -> list[Binding]:
     """A binding for every action that has keys; its id is what a keymap would name."""
     return [
-        Binding(",".join(action.keys), action.method, action.help, show=False, id=action.id) for action in ACTIONS if action.keys
+        Binding(",".join(action.keys), action.method, action.help, show=False, id=action.id)
+        for action in ACTIONS
+        if action.keys
     ]
 
 

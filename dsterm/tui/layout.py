@@ -130,7 +130,9 @@ class Layout:
 
     def is_any_open(self, kinds: frozenset[BlockKind]) -> bool:
         """Whether a block of these kinds shows more than it must."""
-        return any(block.kind in kinds and block.is_foldable and not block.is_folded for block in self._transcript.blocks)
+        return any(
+            block.kind in kinds and block.is_foldable and not block.is_folded for block in self._transcript.blocks
+        )
 
     def toggle(self, place: Place) -> bool:
         """Fold or open the block if `place` is its first line; False where it is not."""

@@ -59,7 +59,14 @@ class LinesView(ScrollView, can_focus=False):
     def take_key(self, key: str) -> bool:
         """Scroll, if `key` means that."""
         page = max(1, self.size.height - 1)
-        steps = {"pageup": -page, "pagedown": page, "up": -1, "down": 1, "home": -len(self._lines), "end": len(self._lines)}
+        steps = {
+            "pageup": -page,
+            "pagedown": page,
+            "up": -1,
+            "down": 1,
+            "home": -len(self._lines),
+            "end": len(self._lines),
+        }
         if key not in steps:
             return False
         self.scroll_relative(y=steps[key], animate=False)

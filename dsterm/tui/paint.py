@@ -54,7 +54,10 @@ class Painter:
             if fill is not None and look.bgcolor == self._looks[Style.TEXT].bgcolor:
                 look += Look(bgcolor=self._looks[fill].bgcolor)
             look += Look(
-                bold=span.bold or None, italic=span.italic or None, underline=span.underline or None, strike=span.strike or None
+                bold=span.bold or None,
+                italic=span.italic or None,
+                underline=span.underline or None,
+                strike=span.strike or None,
             )
             self._cache[key] = look
         return look

@@ -8,7 +8,9 @@ from dsterm.render.clean import clean
 
 _CHIP_BYTES = 4096
 _CHIP_LINES = 40
-_IMAGE_PATH = re.compile(r"""\s*["']?(?:file://)?[^\n"']+\.(?:png|jpe?g|gif|webp|bmp|tiff?|heic|avif)["']?\s*""", re.IGNORECASE)
+_IMAGE_PATH = re.compile(
+    r"""\s*["']?(?:file://)?[^\n"']+\.(?:png|jpe?g|gif|webp|bmp|tiff?|heic|avif)["']?\s*""", re.IGNORECASE
+)
 _IMAGE_DATA = re.compile(r"\s*data:image/|.{0,4}(?:PNG\r?\n|JFIF|GIF8[79]a)", re.DOTALL)
 
 PATH_SENTENCE = "These models read text only: they see the name of the picture, not the picture."

@@ -35,7 +35,9 @@ class PickScreen(ModalScreen[str | None], inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,ctrl+c", "close", show=False)]
 
-    def __init__(self, title: str, rows: Sequence[Pick], chosen: str = "", preview: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, title: str, rows: Sequence[Pick], chosen: str = "", preview: Callable[[str], None] | None = None
+    ) -> None:
         super().__init__()
         self._title = title
         self._rows = rows
@@ -46,7 +48,11 @@ class PickScreen(ModalScreen[str | None], inherit_bindings=False):
         """The title and the rows."""
         width = max((len(row.label) for row in self._rows), default=0)
         options = [
-            Option(Content.assemble(padded(clean_line(row.label), width), Content.styled("  " + clean_line(row.note), "$dim")))
+            Option(
+                Content.assemble(
+                    padded(clean_line(row.label), width), Content.styled("  " + clean_line(row.note), "$dim")
+                )
+            )
             for row in self._rows
         ]
         with Vertical(classes="modal"):

@@ -263,6 +263,6 @@ class TranscriptView(ScrollView, can_focus=False):
         """The selected text, for copying."""
         return selected_text(selection, self._text, self._layout.total), "\n"
 
-    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - Textual hands it over
+    def selection_updated(self, selection: Selection | None) -> None:
         """Another selection: draw it."""
         self.refresh()

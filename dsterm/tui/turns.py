@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Protocol
 
 from dsterm.core.errors import DstermError
@@ -31,16 +31,8 @@ class Stage(Protocol):
         """Another session is on; draw it from its beginning."""
         ...
 
-    def start(self, work: TurnWork) -> None:
+    def start(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """Run `work` beside the screen."""
-        ...
-
-
-class TurnWork(Protocol):
-    """Something to await."""
-
-    async def __call__(self) -> None:
-        """Until it is done."""
         ...
 
 
@@ -68,7 +60,7 @@ class Turns:
         """Send a prompt or a command, now or when its turn comes. A blank one lets a held queue go."""
         if not text.strip():
             self._release()
-        elif text.startswith("/") and not (self.is_running and text.split()[0] in _AFTER_THE_TURN):
+        elif text.startswith("/") and not (self.is_running and text.partition(" ")[0] in _AFTER_THE_TURN):
             self.command(text)
         elif self.is_busy:
             self.queue.append(text)

@@ -41,6 +41,7 @@ class WelcomeChoice(msgspec.Struct, frozen=True):
     words: str = ""
 
 
+_NO_KEY = "That is no API key: it holds blanks or unusual characters. Paste it again."
 _FOOT = "The key is kept in your system's keyring. Nothing is sent until you ask."
 
 
@@ -101,7 +102,9 @@ class WelcomeScreen(Screen[None], inherit_bindings=False):
         self._provider = card
         where = f"  from {clean_line(card.key_page)}" if card.key_page else ""
         self._ask.update(
-            Content.assemble(f"API key for {clean_line(card.title)}", Content.styled(f"{where}   Esc goes back", "$dim"))
+            Content.assemble(
+                f"API key for {clean_line(card.title)}", Content.styled(f"{where}   Esc goes back", "$dim")
+            )
         )
         self._key.value = ""
         self._show_only(self._ask, self._key)
@@ -147,7 +150,7 @@ class WelcomeScreen(Screen[None], inherit_bindings=False):
         if not key:
             return
         if not (key.isascii() and key.isprintable()) or " " in key:
-            self._said.update(Content.styled("That is no API key: it holds blanks or unusual characters. Paste it again.", "$warning"))
+            self._said.update(Content.styled(_NO_KEY, "$warning"))
             return
         try:
             words = await asyncio.to_thread(self._welcome.save_key, self._provider.name, key)

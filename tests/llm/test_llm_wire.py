@@ -50,7 +50,11 @@ def test_the_fields_that_must_be_there_are_there_and_the_others_are_not():
     assert sent["tools"] == [
         {
             "type": "function",
-            "function": {"name": "read", "description": "Read.", "parameters": {"type": "object", "properties": {"path": {}}}},
+            "function": {
+                "name": "read",
+                "description": "Read.",
+                "parameters": {"type": "object", "properties": {"path": {}}},
+            },
         }
     ]
     assert not sent.keys() & {"tool_choice", "temperature", "extra_body"}

@@ -1,0 +1,48 @@
+# `make run` and `make test` do all set-up themselves; they need Python 3.11 or newer, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test check fmt snapshots bench screenshot wheel clean
+
+run: $(READY)
+	@$(BIN)/dsterm $(ARGS)
+
+test: $(READY)
+	@$(BIN)/pytest $(ARGS)
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+snapshots: $(READY)
+	$(BIN)/pytest tests/tui --snapshot-update
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+screenshot: $(READY)
+	$(BIN)/python docs/screenshot.py
+
+wheel: $(READY)
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) tests/wheel_smoke.py dist
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "dsterm needs Python 3.11 or newer; name one with make PYTHON=..." >&2; exit 1; }
+	@echo "Setting up $(VENV) (once, about a minute) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(READY)
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
