@@ -25,7 +25,7 @@ from dsterm.demo.steps import Step, count, edit, glob, listing, read, todo_write
 from dsterm.demo.talk import Talk, listed_paths
 
 _TEST_FILE = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test)\.py")
-_TASKS = ("Read the tests and what they test", "Find the test that fails", "Repair the code", "Look at the result")
+_TASKS = ("Read the tests and what they test", "Find the test that fails", "Repair the code")
 
 
 def repair_tests(talk: Talk) -> Step:

@@ -20,7 +20,8 @@ Losses = dict[str, PrefixLoss]
 
 _SHIPPED = Path(__file__).with_name("catalog.toml")
 _CHANGES = frozenset({"model", "non-think/think", "non-think/think-max", "think/think-max"})
-_WHOLE = frozenset({*ThinkingMode, "price"})
+_MODES = frozenset(ThinkingMode)
+_WHOLE = _MODES | {"price"}
 
 
 class AnyModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,8 +77,8 @@ def read_catalog(user_file: Path | None) -> tuple[dict[str, ProviderEntry], Loss
     unknown = sorted(merged.keys() - {"providers", "prefix_loss"})
     if unknown:
         raise _unusable(file, unknown[0], "is no key of the catalog")
+    _check_losses(file, "", merged)
     losses = _convert(file, "prefix_loss", merged.get("prefix_loss", {}), Losses)
-    _check_losses(file, "prefix_loss", losses)
     providers = merged["providers"]
     if not isinstance(providers, dict):
         raise _unusable(file, "providers", "must be a table")
@@ -128,15 +129,16 @@ def _provider(file: Path, name: str, table: object) -> ProviderEntry:
         raise _unusable(file, f"{where}.models", "must be a table")
     entries = {key: _model(file, f'{where}.models."{key}"', value) for key, value in models.items()}
     plain = {key: value for key, value in table.items() if key != "models"}
+    _check_modes(file, where, plain)
+    _check_losses(file, f"{where}.", plain)
     entry = _convert(file, where, plain, ProviderEntry)
-    _check_modes(file, where, entry.modes)
-    _check_losses(file, f"{where}.prefix_loss", entry.prefix_loss)
     return msgspec.structs.replace(entry, models=entries)
 
 
 def _model(file: Path, where: str, table: object) -> ModelEntry:
+    if isinstance(table, dict):
+        _check_modes(file, where, table)
     entry = _convert(file, where, table, ModelEntry)
-    _check_modes(file, where, entry.modes)
     for field in ("input", "output", "cache_read"):
         amount: Decimal = getattr(entry.price, field, Decimal(0))
         if not amount.is_finite() or amount < 0:
@@ -144,15 +146,26 @@ def _model(file: Path, where: str, table: object) -> ModelEntry:
     return entry
 
 
-def _check_modes(file: Path, where: str, modes: ModeBodies) -> None:
-    for mode, body in modes.items():
+def _check_modes(file: Path, where: str, table: _Table) -> None:
+    modes = table.get("modes", {})
+    for mode, body in modes.items() if isinstance(modes, dict) else ():
+        key = f"{where}.modes.{mode}"
+        if mode not in _MODES:
+            raise _unusable(file, key, f"is no thinking mode; they are {', '.join(ThinkingMode)}")
+        if not isinstance(body, dict):
+            raise _unusable(file, key, "must be a table")
         for field in sorted(OWN_FIELDS & body.keys()):
-            raise _unusable(file, f"{where}.modes.{mode}.{field}", "is a field that a mode can't set")
+            raise _unusable(file, f"{key}.{field}", "is a field that a mode can't set")
 
 
-def _check_losses(file: Path, where: str, losses: Losses) -> None:
-    for change in sorted(losses.keys() - _CHANGES):
-        raise _unusable(file, f'{where}."{change}"', f"must be one of {', '.join(sorted(_CHANGES))}")
+def _check_losses(file: Path, where: str, table: _Table) -> None:
+    losses = table.get("prefix_loss", {})
+    for change, loss in losses.items() if isinstance(losses, dict) else ():
+        key = f'{where}prefix_loss."{change}"'
+        if change not in _CHANGES:
+            raise _unusable(file, key, f"is no change; they are {', '.join(sorted(_CHANGES))}")
+        if loss not in tuple(PrefixLoss):
+            raise _unusable(file, key, f"must be one of {', '.join(PrefixLoss)}")
 
 
 def _convert(file: Path, where: str, value: object, kind: type[_Entry]) -> _Entry:

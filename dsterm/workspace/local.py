@@ -64,9 +64,13 @@ class LocalWorkspace:
         self._check(path)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as stream:
+            # Wrapped only after the look at it: Python refuses folders in words of its own, and leaves them open.
+            try:
                 self._check_readable(path, os.fstat(descriptor))
-                return stream.read()
+                with os.fdopen(descriptor, "rb", closefd=False) as stream:
+                    return stream.read()
+            finally:
+                os.close(descriptor)
         except FileNotFoundError as error:
             raise WorkspaceError(f"There is no file {self.display(path)}. Use glob to find the right path.") from error
         except OSError as error:

@@ -129,7 +129,8 @@ def official_chunks(text: str, finish) -> bytes:
 def test_the_official_chunks_become_the_message_the_model_wrote():
     text = (
         "I think.</think>Reading.\n\n<｜DSML｜tool_calls>\n"
-        '<｜DSML｜invoke name="read">\n<｜DSML｜parameter name="path" string="true">a "b".py</｜DSML｜parameter>\n</｜DSML｜invoke>\n'
+        '<｜DSML｜invoke name="read">\n'
+        '<｜DSML｜parameter name="path" string="true">a "b".py</｜DSML｜parameter>\n</｜DSML｜invoke>\n'
         '<｜DSML｜invoke name="edit">\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>'
     )
     reader, assembler = (

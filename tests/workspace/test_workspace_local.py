@@ -101,7 +101,7 @@ def test_a_folder_that_became_a_link_after_resolving_is_refused(workspace, repo,
 
 
 def test_reading_says_what_is_wrong(workspace, repo):
-    with pytest.raises(WorkspaceError, match="no file nope.py"):
+    with pytest.raises(WorkspaceError, match=r"no file nope\.py"):
         workspace.read(workspace.resolve("nope.py"))
     with pytest.raises(WorkspaceError, match="is a folder"):
         workspace.read(workspace.resolve("src"))
@@ -160,7 +160,7 @@ async def test_programs_inside_the_workspace_are_never_run(tmp_path, repo, envir
 async def test_a_program_that_takes_too_long_is_ended_with_its_children(workspace, tmp_path):
     mark = tmp_path / "mark"
     start = time.monotonic()
-    with pytest.raises(WorkspaceError, match="longer than 0.3 seconds"):
+    with pytest.raises(WorkspaceError, match=r"longer than 0\.3 seconds"):
         await workspace.run(["sh", "-c", f"(sleep 2; touch {mark}) & wait"], timeout=0.3, cap=100)
     assert time.monotonic() - start < 2
     await asyncio.sleep(2.2)

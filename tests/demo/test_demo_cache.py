@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import os
+import time
+
+from demo_tools import TOOLS
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dsterm.demo.cache import PromptCache, common_length, whole_units
+
+LONG = "All of this is said once and then stays the same. " * 40
+THINK_MAX = {"enable_thinking": True, "reasoning": {"effort": "high"}}
+NON_THINK = {"enable_thinking": False}
+
+
+def talk(*turns: str, reasoning: str = "r") -> list[dict]:
+    messages: list[dict] = [{"role": "system", "content": LONG}]
+    for number, turn in enumerate(turns):
+        messages.append(
+            {"role": "assistant", "content": turn, "reasoning_content": reasoning}
+            if number % 2
+            else {"role": "user", "content": turn}
+        )
+    return messages
+
+
+def usage_of(demo, messages: list[dict], **fields: object) -> dict:
+    usage = demo.stream(messages=messages, tools=TOOLS, **fields)[-1]["usage"]
+    assert usage["prompt_cache_hit_tokens"] + usage["prompt_cache_miss_tokens"] == usage["prompt_tokens"]
+    assert usage["prompt_tokens_details"]["cached_tokens"] == usage["prompt_cache_hit_tokens"]
+    return usage
+
+
+def test_first_request_misses_and_the_same_again_hits_all_whole_units(demo):
+    first, second = usage_of(demo, talk("one")), usage_of(demo, talk("one"))
+    assert first["prompt_cache_hit_tokens"] == 0
+    assert second["prompt_cache_hit_tokens"] == whole_units(second["prompt_tokens"]) > 0
+
+
+def test_next_turn_hits_the_prompt_and_the_answer_before_it(demo):
+    chunks = demo.stream(messages=talk("hello"), tools=TOOLS)
+    before = chunks[-1]["usage"]
+    parts = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
+    text = "".join(part.get("content") or "" for part in parts)
+    reasoning = "".join(part.get("reasoning_content") or "" for part in parts)
+    usage = usage_of(demo, talk("hello", text, "and now?", reasoning=reasoning))
+    assert usage["prompt_cache_hit_tokens"] >= whole_units(before["total_tokens"])
+
+
+def test_another_model_knows_nothing(demo):
+    usage_of(demo, talk("one"))
+    assert usage_of(demo, talk("one"), model="deepseek/deepseek-v4-flash")["prompt_cache_hit_tokens"] == 0
+
+
+def test_think_max_misses_everything_and_so_does_the_way_back(demo):
+    usage_of(demo, talk("one"))
+    assert usage_of(demo, talk("one"), **THINK_MAX)["prompt_cache_hit_tokens"] == 0
+    assert usage_of(demo, talk("one"), **THINK_MAX)["prompt_cache_hit_tokens"] > 0
+
+
+def test_non_think_keeps_what_stands_before_the_first_answer(demo):
+    history = talk("one", "an answer", "two")
+    whole = usage_of(demo, history)["prompt_tokens"]
+    hit = usage_of(demo, history, **NON_THINK)["prompt_cache_hit_tokens"]
+    start = usage_of(demo, talk("one"), model="deepseek/deepseek-v4-flash")["prompt_tokens"]
+    assert whole_units(start - 8) <= hit <= start < whole
+
+
+def test_another_tool_keeps_only_the_system_text(demo):
+    usage_of(demo, talk("one"))
+    usage = demo.stream(messages=talk("one"), tools=TOOLS[1:])[-1]["usage"]
+    assert 0 < usage["prompt_cache_hit_tokens"] < usage["prompt_tokens"] - 64
+
+
+def test_late_system_message_moves_to_the_front_and_costs_the_history(demo):
+    history = talk("one", "an answer " * 100, "two")
+    usage_of(demo, history)
+    usage = usage_of(demo, [*history, {"role": "system", "content": "a note"}])
+    assert usage["prompt_cache_miss_tokens"] > 150
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200), st.binary(max_size=200))
+def test_common_length_is_what_commonprefix_says(start, first, second):
+    assert common_length(start + first, start + second) == len(os.path.commonprefix([start + first, start + second]))
+
+
+def test_common_length_works_across_blocks():
+    text = b"x" * 200_000
+    assert common_length(text + b"a", text + b"b") == 200_000
+    assert common_length(text, text) == 200_000
+    assert common_length(b"", text) == 0
+
+
+def test_prefix_never_ends_inside_a_character():
+    cache = PromptCache()
+    cache.remember("m", "größer".encode())
+    assert cache.common_prefix("m", "gräßer".encode()) == "gr"
+
+
+def test_old_texts_are_forgotten_when_the_cache_is_full():
+    cache = PromptCache(capacity=100)
+    cache.remember("m", b"a" * 60)
+    cache.remember("m", b"b" * 60)
+    assert cache.common_prefix("m", b"a" * 60) == ""
+    assert cache.common_prefix("m", b"b" * 60) == "b" * 60
+
+
+def test_prompts_of_a_million_tokens_are_compared_quickly():
+    cache = PromptCache()
+    for number in range(10):
+        cache.remember("m", b"word " * 800_000 + str(number).encode())
+    began = time.process_time()
+    assert len(cache.common_prefix("m", b"word " * 800_000 + b"z")) == 4_000_000
+    assert time.process_time() - began < 1.0
