@@ -68,7 +68,7 @@ def _add_model_flags(parser: argparse.ArgumentParser) -> None:
         "--provider", metavar="NAME", help="novita (default), deepseek, siliconflow, deepinfra, openrouter, custom"
     )
     group.add_argument(
-        "--base-url", metavar="URL", help="address of the API; with it alone, any OpenAI-compatible server"
+        "--base-url", metavar="URL", help="another address for that provider's API, as a server of your own"
     )
     group.add_argument(
         "--demo", action="store_true", help="talk to the demo provider: a real server on this machine, no model"
@@ -91,9 +91,12 @@ def _add_work_flags(parser: argparse.ArgumentParser) -> None:
         metavar="MODE",
         help="ask (default), accept-edits, auto, plan (nothing is changed), yolo (nothing is asked)",
     )
-    tools = {"action": "append", "default": [], "metavar": "TOOLS"}
-    group.add_argument("--allowed-tools", "--allowedTools", help="tools that need no question, as edit,write", **tools)  # type: ignore[arg-type]
-    group.add_argument("--disallowed-tools", "--disallowedTools", help="tools that never run", **tools)  # type: ignore[arg-type]
+    for flag, alias, text in (
+        ("--allowed-tools", "--allowedTools", "tools that need no question, as edit,write"),
+        ("--disallowed-tools", "--disallowedTools", "tools that never run"),
+    ):
+        group.add_argument(flag, action="append", default=[], metavar="TOOLS", help=text)
+        group.add_argument(alias, action="append", dest=flag[2:].replace("-", "_"), help=argparse.SUPPRESS)
     group.add_argument("--append-system-prompt", metavar="TEXT", help="more for the system text")
     group.add_argument("--budget", type=_dollars, metavar="USD", help="stop before this run costs more")
     group.add_argument("--max-budget-usd", dest="budget", type=_dollars, help=argparse.SUPPRESS)

@@ -83,7 +83,7 @@ def offer_sample(plan: LaunchPlan) -> LaunchPlan:
 
 async def show_screen(plan: LaunchPlan, open_engine: OpenEngine) -> int:
     """The screen over an engine for `plan`, until the user leaves; the exit code."""
-    from dsterm.tui.app import run_app
+    from dsterm.tui.app import show_app
     from dsterm.tui.conversation import ScreenOptions
 
     async with AsyncExitStack() as stack:
@@ -105,7 +105,7 @@ async def show_screen(plan: LaunchPlan, open_engine: OpenEngine) -> int:
             async for _ in engine.attach(source):
                 pass
         await engine.refresh()
-        return await run_app(engine, options)
+        return await show_app(engine, options)
 
 
 def _theme_folders(plan: LaunchPlan) -> tuple[Path, ...]:

@@ -88,6 +88,11 @@ class Engine:
         return self._opening.sessions()
 
     @property
+    def is_demo(self) -> bool:
+        """Whether the provider is no model and its costs are owed to nobody."""
+        return self._live.provider.is_demo
+
+    @property
     def commands(self) -> tuple[CommandSpec, ...]:
         """The commands that `command` understands."""
         return tuple(command.spec for command in self._commands)

@@ -52,6 +52,8 @@ async def run_headless(engine: Engine, prompt: str, attachments: Sequence[str], 
     if sys.platform != "win32":
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, engine.interrupt)
+    if engine.is_demo:
+        _tell("this is the demo provider: a real server on this machine, no model; its costs are play money")
     names: dict[str, str] = {}
     for source in attachments:
         refused = False

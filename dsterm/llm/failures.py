@@ -28,7 +28,8 @@ _OVERFLOW = re.compile(
     re.IGNORECASE,
 )
 _BALANCE = re.compile(
-    r"(insufficient|not[ _]enough)[ _-].{0,30}(balance|quota|credit)|(balance|quota|credits?) .{0,20}(insufficient|not[ _]enough)",
+    r"(insufficient|not[ _]enough)[ _-].{0,30}(balance|quota|credit)"
+    r"|(balance|quota|credits?) .{0,20}(insufficient|not[ _]enough)",
     re.IGNORECASE,
 )
 _NO_MODEL = re.compile(

@@ -8,8 +8,10 @@ from functools import partial
 
 from textual.app import App
 
+from dsterm.core.errors import DstermError
 from dsterm.core.events import NoticeLevel
 from dsterm.core.models import PermissionMode
+from dsterm.render.themes import Theme
 from dsterm.tui.completion import CompletionPopup
 from dsterm.tui.composer import Composer
 from dsterm.tui.conversation import Command, Conversation, ScreenOptions
@@ -51,9 +53,14 @@ class ScreenActions(App[int], inherit_bindings=False):
         self.composer: Composer
         self.popup: CompletionPopup
         self.dock: QuestionDock
-        self.themes: ThemeShelf
+        self.themes = ThemeShelf(options.theme_folders)
+        self.theme_in_use = self.themes.load(options.theme)
         self._leaving = ("", 0.0)
         self._has_mouse = options.mouse
+
+    def use_theme(self, theme: Theme) -> None:
+        """Draw everything in these colours."""
+        raise NotImplementedError
 
     def say(self, text: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
         """One sentence in the line above the status, for a while."""
@@ -71,7 +78,7 @@ class ScreenActions(App[int], inherit_bindings=False):
         if method is not None:
             await self.run_action(method)
         elif name == "/theme":
-            self._theme(argument.strip())
+            self._choose_theme(argument.strip())
         elif name in {"/resume", "/sessions"} and not argument.strip():
             self.run_worker(self._pick_session(), group="picker", exclusive=True)
         else:
@@ -206,7 +213,7 @@ class ScreenActions(App[int], inherit_bindings=False):
                 run_it = partial(command, each.name) if is_whole else partial(self._begin_command, f"{each.name} ")
                 yield PaletteEntry(each.help.capitalize(), each.usage, run_it)
         for name in self.themes.names():
-            yield PaletteEntry(f"Colours: {name}", f"/theme {name}", partial(self._theme, name))
+            yield PaletteEntry(f"Colours: {name}", f"/theme {name}", partial(self._choose_theme, name))
 
     def _begin_command(self, draft: str) -> None:
         self.composer.focus()
@@ -233,27 +240,29 @@ class ScreenActions(App[int], inherit_bindings=False):
 
     def action_pick_theme(self) -> None:
         """Choose the colours from a list."""
-        self._theme("")
+        self._choose_theme("")
 
-    def _theme(self, name: str) -> None:
+    def _choose_theme(self, name: str) -> None:
         if name:
-            if self.themes.apply(self, name):
-                self._keep_theme(name)
+            try:
+                self.use_theme(self.themes.find(name))
+            except DstermError as error:
+                self.say(str(error), NoticeLevel.WARNING)
             else:
-                self.say(f"There is no theme {name}. There are: {', '.join(self.themes.names())}", NoticeLevel.WARNING)
+                self._keep_theme(name)
             return
-        before = self.themes.current
+        before = self.theme_in_use
 
         def chosen(picked: str | None) -> None:
-            self.themes.apply(self, picked or before)
-            if picked and picked != before:
+            self.use_theme(self.themes.load(picked) if picked else before)
+            if picked and picked != before.name:
                 self._keep_theme(picked)
 
-        rows = [Pick(each, each) for each in self.themes.names()]
-        self.push_screen(PickScreen("colours", rows, before, self._preview), chosen)
+        def preview(picked: str) -> None:
+            self.use_theme(self.themes.load(picked))
 
-    def _preview(self, name: str) -> None:
-        self.themes.apply(self, name)
+        rows = [Pick(each, each) for each in self.themes.names()]
+        self.push_screen(PickScreen("colours", rows, before.name, preview), chosen)
 
     def _keep_theme(self, name: str) -> None:
         if self.options.save_theme is not None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from rich.segment import Segment, Segments
 from textual import events
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
@@ -26,6 +26,7 @@ from dsterm.core.events import (
     TurnEnded,
 )
 from dsterm.render.status import status_line
+from dsterm.render.themes import Theme
 from dsterm.render.transcript import Transcript
 from dsterm.tui.actions import ScreenActions
 from dsterm.tui.completion import CompletionPopup
@@ -40,7 +41,7 @@ from dsterm.tui.paint import Painter
 from dsterm.tui.question import QuestionDock
 from dsterm.tui.recall import Recall
 from dsterm.tui.terminal import normal_key, patch_key_decoder, restore_title, set_title
-from dsterm.tui.themes import ThemeShelf
+from dsterm.tui.themes import line_looks, screen_theme
 from dsterm.tui.transcript_view import TranscriptSource, TranscriptView
 from dsterm.tui.turns import Turns
 
@@ -68,8 +69,8 @@ class DstermApp(ScreenActions, inherit_bindings=False):
     def __init__(self, conversation: Conversation, options: ScreenOptions) -> None:
         super().__init__(conversation, options)
         self.animation_level = "none"
-        self.themes = ThemeShelf(options.theme_folders)
-        self.painter = Painter(self.themes.load(options.theme))
+        self.painter = Painter(line_looks(self.theme_in_use))
+        self._adopt(self.theme_in_use)
         self.turns = Turns(conversation, self, options.clock)
         self.view = TranscriptView(self.painter, self._source())
         self.popup = CompletionPopup(self.all_commands)
@@ -108,8 +109,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         yield self.status_bar
 
     def on_mount(self) -> None:
-        """Colours, focus, what there is of the session; then, once painted, the rest."""
-        self.themes.apply(self, self.options.theme)
+        """What there is of the session; then, once painted, the rest."""
         self.composer.focus()
         self.view.load(self.conversation.transcript())
         if self._driver is not None:
@@ -129,6 +129,23 @@ class DstermApp(ScreenActions, inherit_bindings=False):
             self.run_worker(self.options.on_ready, thread=True, group="ready", exit_on_error=False)
         if self.options.prompt:
             self.turns.send(self.options.prompt)
+
+    def _adopt(self, theme: Theme) -> None:
+        colours = screen_theme(theme)
+        self.register_theme(colours)
+        self.set_reactive(App.theme, colours.name)
+
+    def use_theme(self, theme: Theme) -> None:
+        """Draw everything in these colours."""
+        if theme.name == self.theme_in_use.name:
+            return
+        self.theme_in_use = theme
+        self.painter.use(line_looks(theme))
+        self.register_theme(screen_theme(theme))
+        self.theme = screen_theme(theme).name
+        self.view.refresh()
+        self.hint.refresh()
+        self.status_bar.refresh()
 
     async def on_event(self, event: events.Event) -> None:
         """Keys get a name that bindings know, and their time is noted."""
@@ -283,6 +300,15 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         where = log_crash(self.options, sys.exc_info()[1])
         self._exit_renderables.append(Segments([Segment(f"dsterm stopped; the session is saved. {where}\n")]))
         self._close_messages_no_wait()
+
+
+async def show_app(conversation: Conversation, options: ScreenOptions) -> int:
+    """Show the screen until the user leaves; the exit code comes back."""
+    patch_key_decoder()
+    sys.setswitchinterval(0.001)
+    app = DstermApp(conversation, options)
+    await app.run_async(mouse=options.mouse)
+    return app.return_code or 0
 
 
 def run_app(conversation: Conversation, options: ScreenOptions) -> int:

@@ -21,8 +21,7 @@ from dsterm.core.models import ProviderCard
 from dsterm.render.clean import clean_line
 from dsterm.render.themes import Theme
 from dsterm.tui.conversation import Welcome
-from dsterm.tui.paint import Looks
-from dsterm.tui.themes import screen_looks, textual_theme
+from dsterm.tui.themes import screen_theme
 
 
 class WelcomeKind(StrEnum):
@@ -173,20 +172,13 @@ class WelcomeApp(App[WelcomeChoice], inherit_bindings=False):
     def __init__(self, welcome: Welcome, theme: Theme) -> None:
         super().__init__()
         self._welcome = welcome
-        self._colours = theme
+        colours = screen_theme(theme)
+        self.register_theme(colours)
+        self.set_reactive(App.theme, colours.name)
 
     def get_default_screen(self) -> Screen[None]:
         """The one page."""
         return WelcomeScreen(self._welcome)
-
-    def looks(self) -> Looks:
-        """The colours, as the conversation would draw them."""
-        return screen_looks(self._colours)
-
-    def on_mount(self) -> None:
-        """Colours first."""
-        self.register_theme(textual_theme(self._colours))
-        self.theme = textual_theme(self._colours).name
 
 
 def run_welcome(welcome: Welcome, theme: Theme, *, mouse: bool = True) -> WelcomeChoice:

@@ -25,6 +25,7 @@ _FLAGS = (
     *("-c", "protocol.ext.allow=never"),
     *("-c", "safe.bareRepository=explicit"),
     *("-c", "submodule.recurse=false"),
+    *("-c", "fetch.unpackLimit=1"),
     *("-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false"),
 )

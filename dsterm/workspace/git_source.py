@@ -62,7 +62,7 @@ def _existing_folder(source: str, root: Path) -> LocalSource | None:
 
 def _place(folder: str, root: Path) -> Path:
     path = Path(folder)
-    if path.parts[0].startswith("~"):
+    if folder.startswith("~"):
         try:
             return path.expanduser()
         except RuntimeError as error:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsterm.core.models import ProviderCard, Usage
@@ -158,6 +158,7 @@ def test_broken_utf8_is_read_with_replacement_characters():
     assert reader().read(b'{"choices":[{"delta":{"content":"a\xff"}}]}') == [TextPiece("a\ufffd")]
 
 
+@settings(deadline=None)
 @given(
     st.binary()
     | st.recursive(

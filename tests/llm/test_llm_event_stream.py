@@ -4,7 +4,7 @@ import time
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsterm.core.errors import ProviderError
@@ -55,6 +55,7 @@ def reference(stream: bytes) -> list[bytes | None]:
     return found
 
 
+@settings(deadline=None)
 @given(STREAMS, st.lists(st.integers(min_value=0, max_value=200)))
 def test_any_cutting_of_the_bytes_gives_the_same_events(stream, cuts):
     places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
@@ -62,6 +63,7 @@ def test_any_cutting_of_the_bytes_gives_the_same_events(stream, cuts):
     assert events(*parts) == events(stream) == reference(stream)
 
 
+@settings(deadline=None)
 @given(STREAMS)
 def test_single_bytes_give_the_same_events(stream):
     assert events(*(bytes([byte]) for byte in stream)) == reference(stream)

@@ -3,14 +3,16 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsterm.core.errors import ToolError
 from dsterm.llm.repair import parse_arguments
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda x: st.lists(x) | st.dictionaries(st.text(), x),
+    max_leaves=10,
 )
 
 
@@ -68,11 +70,13 @@ def test_half_a_surrogate_pair_is_refused():
     assert parse_arguments('{"a": "\\ud83d\\ude00"}') == {"a": "😀"}
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON).filter(lambda value: set(value) != {"arguments"}), st.sampled_from([None, 2]))
 def test_valid_json_comes_back_unchanged(value, indent):
     assert parse_arguments(json.dumps(value, indent=indent)) == value
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_gives_an_object_or_a_tool_error(raw):
     try:

@@ -270,9 +270,10 @@ async def test_a_url_is_fetched_into_the_cache_with_progress(repo, git, door, tm
 
 
 async def test_a_fetch_can_be_cancelled_and_taken_up_again(repo, door):
-    task = asyncio.create_task(door.snapshot(f"file://{repo}", cap=CAP))
-    await asyncio.sleep(0.03)
-    task.cancel()
+    def stop(_line: str) -> None:
+        task.cancel()
+
+    task = asyncio.create_task(door.snapshot(f"file://{repo}", cap=CAP, progress=stop))
     with pytest.raises(asyncio.CancelledError):
         await task
     assert len((await door.snapshot(f"file://{repo}", cap=CAP)).files) == 3
