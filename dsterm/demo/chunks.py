@@ -12,7 +12,7 @@ from dsterm.demo.request import SentCall
 
 DONE = b"data: [DONE]\n\n"
 
-_PIECE = re.compile(r"\s*\w{1,7}|\s*[^\w\s]|\s+")
+_PIECE = re.compile(r"\s*(?:\w{1,7}|[^\w\s])(?:\s+\Z)?|\s+")
 
 
 def pieces(text: str) -> list[str]:

@@ -38,7 +38,9 @@ def rename(talk: Talk, old: str, new: str) -> Step:
     if not hits:
         return Step(text=f"`{old}` stands nowhere in this repository as a whole word, so there is nothing to rename.")
     if any(_CUT.search(search.result.rstrip().rpartition("\n")[2]) for search in searches[:1]):
-        return Step(text=f"`{old}` stands in more places than one search shows, so I would rename only some of them. I don't.")
+        return Step(
+            text=f"`{old}` stands in more places than one search shows, so I would rename only some of them. I don't."
+        )
     paths = list(dict.fromkeys(hit.path for hit in hits))
     if len(paths) > _MOST_FILES:
         return Step(text=f"`{old}` stands in {len(paths)} files; this demo renames in at most {_MOST_FILES}.")

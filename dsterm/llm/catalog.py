@@ -95,8 +95,8 @@ def load_catalog(user_file: Path | None = None, *, base_url: str = "", demo_url:
     Raises SettingsError for a bad file and UsageError for a bad address.
     """
     entries, losses = read_catalog(user_file)
-    given = _address(base_url) if base_url else ""
-    urls = {name: demo_url if entry.is_demo else given or entry.base_url for name, entry in entries.items()}
+    urls = {name: demo_url if entry.is_demo else base_url or entry.base_url for name, entry in entries.items()}
+    urls = {name: _address(url) if url else "" for name, url in urls.items()}
     return Catalog(entries, losses, urls)
 
 

@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -63,7 +62,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def host(self) -> str:
         """Host and port of the provider."""
-        return urlsplit(self.card.base_url).netloc.rpartition("@")[2]
+        return _host(self.card.base_url) or "an empty address"
 
     @property
     def key_variables(self) -> str:
@@ -116,6 +115,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         then, now = _date(value), _date(headers.get("date", ""))
         seconds = (then - now).total_seconds() if then and now else math.nan
     return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _host(url: str) -> str:
+    """Host and port in `url`, however broken it is, without a user's name and password."""
+    return re.split(r"[/?#\\]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")[2]
 
 
 def _date(value: str) -> datetime | None:
@@ -248,7 +252,7 @@ def _sentences(origin: Origin, kind: FailureKind, status: int, text: str) -> tup
 
 
 def _redirected(origin: Origin, status: int, location: str) -> Failure:
-    target = clean(urlsplit(clean(location, origin.secret)).netloc.rpartition("@")[2]) or "another address"
+    target = _host(clean(location, origin.secret)) or "another address"
     return Failure(
         kind=FailureKind.PROTOCOL,
         message=f"{origin.card.title} at {origin.host} redirects to {target} ({status}), where the API key doesn't go by itself.",

@@ -69,9 +69,10 @@ class OpenAIChat:
                 self._client = self._make_client()
 
     async def close(self) -> None:
-        """Give back sockets."""
-        if self._client is not None:
-            await self._client.close()
+        """Give back sockets; a later request opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Send `request` and yield Deltas, Ended last; every failure is in Ended, only CancelledError is raised.
@@ -102,8 +103,10 @@ class OpenAIChat:
         try:
             if self._client is None:
                 await asyncio.to_thread(self.warm)
-        except (ImportError, OSError, ValueError) as error:
+        except (ImportError, ValueError) as error:
             return from_trouble(origin, Trouble.OTHER, f"the HTTP client can't be made ({error})")
+        except _http_errors() as error:
+            return from_trouble(origin, Trouble.OTHER, str(error))
         return None
 
     async def _batches(
@@ -115,7 +118,9 @@ class OpenAIChat:
         try:
             kind = response.headers.get("content-type", "")
             if kind.startswith(("text/html", "application/json")):
-                reader.give_up(not_a_stream(origin, kind, await _head(response)))
+                page = await _head(response)
+                self._tell("response", page)
+                reader.give_up(not_a_stream(origin, kind, page))
                 return
             pieces = response.aiter_bytes()
             async for data in pieces:

@@ -48,12 +48,12 @@ def diff_lines(diff: FileDiff, width: int) -> list[Line]:
     return lines
 
 
-def diff_header(diff: FileDiff, width: int) -> Line:
-    """The path, what happens to it, and how much of it changes."""
+def diff_header(diff: FileDiff, width: int, *, is_folded: bool = False) -> Line:
+    """The path, what happens to it, and how much of it changes; an arrow where the hunks are folded away."""
     path = clean_code(clean_line(diff.path))
     if diff.kind is ChangeKind.RENAMED and diff.old_path:
         path = f"{clean_code(clean_line(diff.old_path))} → {path}"
-    left = (Span(_MARGIN), Span(path, bold=True), Span(f"  {diff.kind}", Style.DIM))
+    left = (Span(" ▸ " if is_folded else _MARGIN, Style.DIM), Span(path, bold=True), Span(f"  {diff.kind}", Style.DIM))
     count = Span(f"   {format_count(len(diff.hunks), 'hunk')}", Style.DIM)
     return spread(left, (*change_counts(diff.added, diff.removed), count), width - 1)
 

@@ -45,7 +45,7 @@ class DiffBlock(Block):
         lines: list[Line] = []
         for diff in self._diffs:
             if self._is_folded:
-                lines.append(diff_header(diff, width))
+                lines.append(diff_header(diff, width, is_folded=True))
             else:
                 lines.extend([EMPTY, *diff_lines(diff, width)] if lines else diff_lines(diff, width))
         return lines

@@ -13,12 +13,11 @@ from dsterm.render.blocks import Block, BlockKind, text_height
 from dsterm.render.clean import clean, clean_code, clean_line
 from dsterm.render.diff import change_counts
 from dsterm.render.style import Line, Span, Style, indented, spread
-from dsterm.render.width import cells
 from dsterm.render.wording import format_count, format_seconds, format_tokens
 from dsterm.render.wrap import fold
 
 SHOWN_RESULT = 200
-"""Lines of an argument or a result that an open call shows."""
+"""Screen lines of an argument or a result that an open call shows, about."""
 
 _INDENT = (Span("   "),)
 _TELLING = ("path", "file_path", "pattern", "query", "command", "url")
@@ -224,9 +223,11 @@ def _arguments(text: str) -> dict[str, object]:
 def _text_lines(text: str, width: int, style: Style) -> list[Line]:
     lines: list[Line] = []
     parts = clean_code(text).split("\n")
-    for part in parts[:SHOWN_RESULT]:
-        shown = part.expandtabs(4)
-        lines.extend(fold((Span(shown, style),) if cells(shown) else (), width))
-    if len(parts) > SHOWN_RESULT:
-        lines.append(Line((Span(f"… {format_count(len(parts) - SHOWN_RESULT, 'more line')}", Style.DIM),)))
+    for number, part in enumerate(parts):
+        if len(lines) >= SHOWN_RESULT:
+            lines = lines[:SHOWN_RESULT]
+            lines.append(Line((Span(f"… {format_count(len(parts) - number, 'more line')}", Style.DIM),)))
+            break
+        shown = part[: SHOWN_RESULT * width].expandtabs(4)
+        lines.extend(fold((Span(shown, style),) if shown else (), width))
     return lines

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from rich.segment import Segment, Segments
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
@@ -41,7 +41,7 @@ from dsterm.tui.paint import Painter
 from dsterm.tui.question import QuestionDock
 from dsterm.tui.recall import Recall
 from dsterm.tui.terminal import normal_key, patch_key_decoder, restore_title, set_title
-from dsterm.tui.themes import line_looks, screen_theme
+from dsterm.tui.themes import adopt, line_looks, screen_theme
 from dsterm.tui.transcript_view import TranscriptSource, TranscriptView
 from dsterm.tui.turns import Turns
 
@@ -69,8 +69,9 @@ class DstermApp(ScreenActions, inherit_bindings=False):
     def __init__(self, conversation: Conversation, options: ScreenOptions) -> None:
         super().__init__(conversation, options)
         self.animation_level = "none"
+        self.title = "dsterm"
         self.painter = Painter(line_looks(self.theme_in_use))
-        self._adopt(self.theme_in_use)
+        adopt(self, self.theme_in_use)
         self.turns = Turns(conversation, self, options.clock)
         self.view = TranscriptView(self.painter, self._source())
         self.popup = CompletionPopup(self.all_commands)
@@ -129,11 +130,6 @@ class DstermApp(ScreenActions, inherit_bindings=False):
             self.run_worker(self.options.on_ready, thread=True, group="ready", exit_on_error=False)
         if self.options.prompt:
             self.turns.send(self.options.prompt)
-
-    def _adopt(self, theme: Theme) -> None:
-        colours = screen_theme(theme)
-        self.register_theme(colours)
-        self.set_reactive(App.theme, colours.name)
 
     def use_theme(self, theme: Theme) -> None:
         """Draw everything in these colours."""

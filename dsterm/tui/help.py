@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -14,35 +15,44 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from dsterm.render.clean import clean_line
+from dsterm.render.wrap import wrap_text
 from dsterm.tui.conversation import Command
-from dsterm.tui.keys import ACTIONS, COMPOSER_KEYS, Action, key_labels
+from dsterm.tui.keys import ACTIONS, COMPOSER_KEYS, key_labels
 
-_KEY_CELLS = 26
+_KEY_CELLS = 30
+_NARROWEST = 20
 
 
-def help_text(commands: Sequence[Command]) -> Content:
-    """The whole page."""
-    lines = [_heading("writing"), *(_row(keys, words) for keys, words in COMPOSER_KEYS)]
+def help_text(commands: Sequence[Command], width: int) -> Content:
+    """The whole page, in `width` cells."""
+    lines = [_heading("writing")]
+    for keys, words in COMPOSER_KEYS:
+        lines += _rows(keys, words, width)
     with_keys = [action for action in ACTIONS if action.keys or action.leader]
     for group, actions in groupby(with_keys, key=lambda action: action.group):
-        lines += [Content(""), _heading(group), *(_action_row(action) for action in actions)]
+        lines += [Content(""), _heading(group)]
+        for action in actions:
+            lines += _rows(key_labels(action), f"{action.help}  {action.slash}".strip(), width)
     lines += [Content(""), _heading("commands")]
-    lines += [_row(" ".join((command.usage or command.name, *command.aliases)), command.help) for command in commands]
+    for command in commands:
+        lines += _rows(" ".join((command.usage or command.name, *command.aliases)), command.help, width)
     return Content("\n").join(lines)
-
-
-def _action_row(action: Action) -> Content:
-    return _row(key_labels(action), f"{action.help}  {action.slash}".strip())
 
 
 def _heading(words: str) -> Content:
     return Content.styled(words, "bold $accent")
 
 
-def _row(keys: str, words: str) -> Content:
-    left = clean_line(keys)
-    gap = "\n" + " " * (_KEY_CELLS + 2) if len(left) > _KEY_CELLS else " " * (_KEY_CELLS - len(left))
-    return Content.assemble("  ", Content.styled(left, "$foreground"), gap, Content.styled(clean_line(words), "$dim"))
+def _rows(keys: str, words: str, width: int) -> Iterator[Content]:
+    """Keys at the left, words beside them; below them where the keys are long."""
+    left = "  " + clean_line(keys)
+    wrapped = [line.text for line in wrap_text(clean_line(words), max(width - _KEY_CELLS, _NARROWEST))]
+    if len(left) >= _KEY_CELLS:
+        yield Content(left)
+        left = ""
+    for text in wrapped:
+        yield Content.assemble(left.ljust(_KEY_CELLS), Content.styled(text, "$dim"))
+        left = ""
 
 
 class HelpScreen(ModalScreen[None], inherit_bindings=False):
@@ -53,15 +63,21 @@ class HelpScreen(ModalScreen[None], inherit_bindings=False):
     def __init__(self, commands: Sequence[Command]) -> None:
         super().__init__()
         self._commands = commands
+        self._page = Static()
 
     def compose(self) -> ComposeResult:
         """The page in a frame that scrolls."""
         with VerticalScroll(classes="modal wide"):
-            yield Static(help_text(self._commands))
+            yield self._page
 
     def on_mount(self) -> None:
         """Keys scroll at once."""
         self.query_one(VerticalScroll).focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The page is set for its width."""
+        frame = self.query_one(VerticalScroll)
+        self._page.update(help_text(self._commands, min(86, int(event.size.width * 0.96)) - frame.gutter.width - 1))
 
     def action_close(self) -> None:
         """Back to the conversation."""

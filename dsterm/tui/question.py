@@ -134,7 +134,7 @@ class QuestionDock(Vertical, can_focus=True):
             return
         parts: list[Content] = []
         for option in question.options:
-            label = clean(option.label) + (", because …" if option.wants_text else "")
+            label = clean(option.label)
             parts += [
                 Content.styled(clean(option.key), "bold $accent" if self.has_focus else "bold $dim"),
                 Content.styled(f" {label}", "$foreground" if self.has_focus else "$dim"),
@@ -162,13 +162,11 @@ class QuestionDock(Vertical, can_focus=True):
             self._focus_timer.stop()
             self._focus_timer = None
 
-    def on_focus(self) -> None:
-        """Letters answer from here on."""
-        self._stop_timer()
-        self._show_keys()
-
-    def on_blur(self) -> None:
-        """Letters no longer answer."""
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Letters answer from here on, or no longer."""
+        super().watch_has_focus(has_focus)
+        if has_focus:
+            self._stop_timer()
         self._show_keys()
 
     def on_key(self, event: events.Key) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from rich.color import Color
 from rich.style import Style as Look
+from textual.app import App
 from textual.theme import Theme as ScreenTheme
 
 from dsterm.core.errors import DstermError
@@ -14,6 +16,7 @@ from dsterm.render.style import Style
 from dsterm.render.themes import Theme, builtin_theme_folder, load_theme, theme_names
 from dsterm.tui.paint import Looks
 
+ResultType = TypeVar("ResultType")
 DEFAULT_THEME = "dusk"
 _FAINT = 0.35
 
@@ -75,6 +78,14 @@ def screen_theme(theme: Theme) -> ScreenTheme:
             "border-blurred": _blend(theme.background, dim, _FAINT),
         },
     )
+
+
+def adopt(app: App[ResultType], theme: Theme) -> None:
+    """Give an app that does not run yet its colours, before its style sheet is read."""
+    colours = screen_theme(theme)
+    app.register_theme(colours)
+    app.set_reactive(App.theme, colours.name)
+    app.stylesheet.set_variables(app.get_css_variables())
 
 
 def line_looks(theme: Theme) -> Looks:

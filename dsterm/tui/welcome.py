@@ -21,7 +21,7 @@ from dsterm.core.models import ProviderCard
 from dsterm.render.clean import clean_line
 from dsterm.render.themes import Theme
 from dsterm.tui.conversation import Welcome
-from dsterm.tui.themes import screen_theme
+from dsterm.tui.themes import adopt
 
 
 class WelcomeKind(StrEnum):
@@ -172,9 +172,7 @@ class WelcomeApp(App[WelcomeChoice], inherit_bindings=False):
     def __init__(self, welcome: Welcome, theme: Theme) -> None:
         super().__init__()
         self._welcome = welcome
-        colours = screen_theme(theme)
-        self.register_theme(colours)
-        self.set_reactive(App.theme, colours.name)
+        adopt(self, theme)
 
     def get_default_screen(self) -> Screen[None]:
         """The one page."""

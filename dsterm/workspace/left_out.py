@@ -18,6 +18,7 @@ _MINIFIED_SIZE = 5_000
 
 SYMLINK = "symbolic link"
 SUBMODULE = "submodule"
+MISSING = "its content is not in this clone"
 OTHER_REPOSITORY = "a git repository of its own"
 
 

@@ -16,6 +16,7 @@ from dsterm.core.errors import GitError, UsageError
 from dsterm.core.workspace import LeftOut, RepoSnapshot, SnapshotFile
 from dsterm.workspace.git_hardening import GitCall, GitDoor, explain
 from dsterm.workspace.left_out import (
+    MISSING,
     OTHER_REPOSITORY,
     SUBMODULE,
     SYMLINK,
@@ -101,6 +102,8 @@ async def snapshot_revision(door: GitDoor, place: Place, revision: str) -> RepoS
             found.leave_out(path, SYMLINK)
         elif mode == _SUBMODULE_MODE:
             found.leave_out(path, SUBMODULE)
+        elif not size.isdigit():
+            found.leave_out(path, MISSING)
         elif found.wants(path, int(size)):
             wanted.append((path, sha))
             size_of_all += int(size) + 128

@@ -48,7 +48,9 @@ class Client:
         self._thread.join(5)
         self._listener.close()
 
-    def request(self, method: str, path: str, body: bytes | None = None, headers: dict | None = None) -> tuple[int, dict, bytes]:
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict | None = None
+    ) -> tuple[int, dict, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=8)
         try:
             connection.request(method, path, body, headers or {})
@@ -100,3 +102,11 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Client]]:
 @pytest.fixture
 def demo(start: Callable[..., Client]) -> Client:
     return start()
+
+
+@pytest.fixture(scope="session")
+def shared_demo() -> Iterator[Client]:
+    """One server for tests that look at single answers only."""
+    client = Client(None, 0)
+    yield client
+    client.close()

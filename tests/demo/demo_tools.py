@@ -37,12 +37,18 @@ class LocalTools:
         lines = lines[:-1] if lines[-1] == "" else lines
         shown = lines[offset - 1 : offset - 1 + limit]
         last = offset - 1 + len(shown)
-        end = f"(Lines {offset}-{last} of {len(lines)}. Go on with offset {last + 1}.)" if last < len(lines) else "(End.)"
+        end = (
+            f"(Lines {offset}-{last} of {len(lines)}. Go on with offset {last + 1}.)" if last < len(lines) else "(End.)"
+        )
         return "\n".join([*(f"{number}\t{line}" for number, line in enumerate(shown, offset)), end])
 
     def glob(self, pattern: str) -> str:
         names = [path.relative_to(self.root).as_posix() for path in self._files()]
-        found = [name for name in names if fnmatch.fnmatch(name if "/" in pattern else Path(name).name, pattern.replace("**/", ""))]
+        found = [
+            name
+            for name in names
+            if fnmatch.fnmatch(name if "/" in pattern else Path(name).name, pattern.replace("**/", ""))
+        ]
         return "\n".join([*found, f"({len(found)} files.)"])
 
     def grep(self, pattern: str) -> str:
@@ -99,7 +105,12 @@ def drive(root: Path, prompt: str, refusal: str = "", mode: dict | None = None) 
             for number, call in enumerate(reply.tool_calls)
         ]
         messages.append(
-            {"role": "assistant", "content": reply.text, "reasoning_content": reply.reasoning or " ", "tool_calls": calls}
+            {
+                "role": "assistant",
+                "content": reply.text,
+                "reasoning_content": reply.reasoning or " ",
+                "tool_calls": calls,
+            }
         )
         for call, made in zip(calls, reply.tool_calls, strict=True):
             said = tools.run(made.name, dict(made.arguments))

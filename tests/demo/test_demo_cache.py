@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import os
 import time
+from itertools import takewhile
 
 from demo_tools import TOOLS
 from hypothesis import given
@@ -81,8 +81,10 @@ def test_late_system_message_moves_to_the_front_and_costs_the_history(demo):
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200), st.binary(max_size=200))
-def test_common_length_is_what_commonprefix_says(start, first, second):
-    assert common_length(start + first, start + second) == len(os.path.commonprefix([start + first, start + second]))
+def test_common_length_counts_the_bytes_that_are_alike(start, first, second):
+    pairs = zip(start + first, start + second, strict=False)
+    expected = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    assert common_length(start + first, start + second) == expected
 
 
 def test_common_length_works_across_blocks():

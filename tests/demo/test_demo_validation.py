@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 USER = {"role": "user", "content": "hi"}
@@ -110,7 +112,11 @@ ACCEPTED = {
     "empty result": {"messages": [USER, assistant(call("a")), result("a", "")]},
     "results out of order": {"messages": [USER, assistant(call("a"), call("b")), result("b"), result("a")]},
     "bad arguments": {
-        "messages": [USER, assistant({"id": "a", "type": "function", "function": {"name": "g", "arguments": "{"}}), result("a")]
+        "messages": [
+            USER,
+            assistant({"id": "a", "type": "function", "function": {"name": "g", "arguments": "{"}}),
+            result("a"),
+        ]
     },
     "old answer without reasoning": {"messages": [USER, {"role": "assistant", "content": "x"}, USER]},
     "two user messages": {"messages": [USER, USER]},
@@ -122,6 +128,11 @@ ACCEPTED = {
 def given_fields(fields: dict) -> dict:
     body = {"model": "deepseek/deepseek-v4-pro", "messages": [USER], "max_tokens": 100, **fields}
     return {name: value for name, value in body.items() if value is not ...}
+
+
+@pytest.fixture
+def demo(shared_demo):
+    return shared_demo
 
 
 @pytest.fixture(scope="module")
@@ -145,8 +156,6 @@ def judge():
 
 
 def ours(demo, fields: dict) -> tuple[int, str]:
-    import json
-
     status, _, data = demo.request("POST", "/v1/chat/completions", json.dumps(given_fields(fields)).encode())
     return status, json.loads(data)["error"]["message"] if status != 200 else ""
 
@@ -166,8 +175,6 @@ def test_what_the_api_accepts_is_accepted(demo, name):
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_official_library_refuses_the_same_with_the_same_words(judge, demo, name):
-    import json
-
     fields, _ = REFUSED[name]
     official = judge(fields)
     _, message = ours(demo, fields)

@@ -240,6 +240,11 @@ def test_a_bad_file_is_named_with_its_key(tmp_path, text, key):
     assert "\n" not in str(caught.value).replace(text, "")
 
 
+def test_an_address_in_the_file_that_is_none_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"\[::1"):
+        load_catalog(own(tmp_path, "[providers.novita]\nbase_url = 'http://[::1'"))
+
+
 def test_a_file_that_is_no_text_is_named(tmp_path):
     file = tmp_path / "catalog.toml"
     file.write_bytes(b"\xff\xfe")

@@ -117,6 +117,11 @@ def test_a_redirect_names_the_host_and_not_the_path():
     assert not failure.is_retryable
 
 
+@pytest.mark.parametrize("location", ["", "http://[::1", "/path", "//x", "https://user:pw@/", "\x00"])
+def test_any_location_gives_a_failure(location):
+    assert from_status(ORIGIN, 307, {"location": location}, b"").kind is FailureKind.PROTOCOL
+
+
 def test_the_url_s_password_is_never_shown():
     assert ORIGIN.host == "api.novita.ai:8443"
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 
+import msgspec
 import pytest
 from llm_raw_server import DONE, END, HEAD, chunk, chunked, sse
 
@@ -308,6 +309,19 @@ async def test_the_connection_serves_the_next_request_too(server):
         assert [d async for d in chat.stream(request_for())][-1] == Ended(stop=StopReason.STOP)
     await chat.close()
     assert server.connections == 1
+
+
+async def test_a_closed_provider_opens_again_for_the_next_request(server):
+    server.streams(chunk("stop", content="a"), DONE)
+    chat = chat_at(server.url)
+    for _ in range(2):
+        assert (await deltas_of(chat))[-1] == Ended(stop=StopReason.STOP)
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "http://[::1", "ftp://host/v1", "http://127.0.0.1:1:2/"])
+async def test_an_address_that_is_none_is_a_failure_and_no_crash(url):
+    card = msgspec.structs.replace(load_catalog().provider("novita"), base_url=url)
+    assert (await failure_of(OpenAIChat(card, KEY))).kind is FailureKind.CONNECTION
 
 
 async def test_a_server_that_lingers_after_done_does_not_hold_up_the_answer(server):

@@ -1,5 +1,3 @@
-"""What we send and read, held against the official library that renders these models' prompts and makes their chunks."""
-
 from __future__ import annotations
 
 import json

@@ -190,9 +190,13 @@ async def test_a_partial_clone_fetches_nothing_by_its_own_programs(repo, git, do
     git(repo, "config", "remote.origin.url", str(tmp_path))
     git(repo, "config", "remote.origin.promisor", "true")
     git(repo, "config", "remote.origin.uploadpack", str(script))
-    with pytest.raises(GitError):
-        await door.snapshot(".@HEAD", cap=CAP)
+    snapshot = await door.snapshot(".@HEAD", cap=CAP)
+    assert reasons(snapshot) == {"src/a.py": "its content is not in this clone"}
     assert not mark.exists()
+    # The trap is real: plain git runs it.
+    with pytest.raises(subprocess.CalledProcessError):
+        git(repo, "cat-file", "-p", blob)
+    assert mark.exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from dsterm.core.models import ModelCard, PermissionMode, ThinkingMode
+from dsterm.core.status import Spend, Status
+from dsterm.render.status import status_line, switch_note
+from dsterm.render.style import Style
+
+CARD = ModelCard(
+    id="deepseek/deepseek-v4-pro", provider="novita", title="DeepSeek V4 Pro", alias="pro", context_window=1_048_576,
+    max_output=65_536,
+)  # fmt: skip
+STATUS = Status(
+    session_id="s",
+    model=CARD,
+    provider_title="Novita AI",
+    mode=ThinkingMode.THINK,
+    permission_mode=PermissionMode.ASK,
+    branch="main",
+    dirty_files=2,
+    context_tokens=61_400,
+    hit_share=0.99,
+    turn=Spend(dollars=Decimal("0.0142"), is_estimate=True),
+    session=Spend(dollars=Decimal("0.0312")),
+)
+
+
+def test_a_wide_screen_shows_everything() -> None:
+    line = status_line(STATUS, 90)
+    assert line.text == (
+        " Pro  Think  ask   main±2   61k/1.05M 6%   hit 99%           turn ~$0.0142  total $0.0312"
+    )
+
+
+@pytest.mark.parametrize(
+    ("width", "missing"),
+    [(78, ["hit"]), (66, ["hit", "main"]), (54, ["hit", "main", "turn"]), (24, ["hit", "main", "turn"])],
+)
+def test_a_narrow_one_drops_hit_then_branch_then_turn(width: int, missing: list[str]) -> None:
+    text = status_line(STATUS, width).text
+    assert [word for word in ("hit", "main", "turn") if word not in text] == missing
+    assert "total $0.0312" in text
+
+
+@pytest.mark.parametrize("width", range(1, 100))
+def test_it_is_never_too_wide(width: int) -> None:
+    assert status_line(STATUS, width).width <= width
+
+
+def test_what_is_not_known_is_called_unknown() -> None:
+    assert "total unknown" in status_line(msgspec.structs.replace(STATUS, session=Spend(dollars=None)), 90).text
+
+
+def test_demo_money_is_marked() -> None:
+    assert "demo total $0.0100" in status_line(
+        msgspec.structs.replace(STATUS, session=Spend(dollars=Decimal("0.01"), is_demo=True)), 100
+    ).text
+
+
+def test_a_session_that_can_not_be_saved_says_so() -> None:
+    assert "not saved" in status_line(msgspec.structs.replace(STATUS, is_saved=False), 120).text
+
+
+def test_a_full_window_and_a_loose_permission_mode_warn() -> None:
+    status = msgspec.structs.replace(STATUS, context_tokens=900_000, permission_mode=PermissionMode.YOLO)
+    warned = [span.text for span in status_line(status, 120).spans if span.style is Style.WARNING]
+    assert warned == ["yolo", "900k/1.05M 86%"]
+
+
+def test_a_branch_can_not_break_the_line() -> None:
+    text = status_line(msgspec.structs.replace(STATUS, branch="a\x1b[31m\n" + "b" * 90), 120).text
+    assert text.isprintable()
+
+
+def test_an_unsent_switch_shows_its_note() -> None:
+    assert switch_note(STATUS, 80) is None
+    line = switch_note(msgspec.structs.replace(STATUS, switch_note="Flash: was ~$0.0023"), 80)
+    assert line is not None
+    assert line.text == " Flash: was ~$0.0023"
