@@ -31,11 +31,14 @@ class _Parser(argparse.ArgumentParser):
     """Says in one sentence what is wrong."""
 
     def error(self, message: str) -> NoReturn:
-        text = message.removeprefix("argument ").replace("unrecognized arguments:", "there is no flag")
-        unknown = re.match(r"there is no flag (--?[\w-]+)", text)
-        hint = "See dsterm --help."
-        if unknown:
-            near = difflib.get_close_matches(unknown[1], self._option_string_actions, n=1)
+        text, hint = message.removeprefix("argument "), "See dsterm --help."
+        unknown = re.match(r"unrecognized arguments: (\S+)", text)
+        if unknown and not unknown[1].startswith("-"):
+            text, hint = f"there is more than one prompt: {unknown[1]}", "Put the prompt in quotation marks."
+        elif unknown:
+            flag = unknown[1].partition("=")[0]
+            text = f"there is no flag {flag}"
+            near = difflib.get_close_matches(flag, self._option_string_actions, n=1)
             hint = f"Did you mean {near[0]}?" if near else hint
         shown = "".join(character if character.isprintable() else "?" for character in text)
         sys.stderr.write(f"dsterm: {shown}. {hint}\n")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import platform
 from collections.abc import Awaitable, Callable
+from errno import EACCES
 from pathlib import Path
 from random import SystemRandom
 
@@ -22,7 +24,7 @@ from dsterm.engine.engine import Engine
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.llm.catalog import load_catalog
 from dsterm.llm.tokens import V4Counter
-from dsterm.store.disk import make_private_folder
+from dsterm.store.disk import disk_error, make_private_folder
 from dsterm.store.index import Index
 from dsterm.store.packs import PackFolder
 from dsterm.store.sessions import SessionStore, new_session_id
@@ -109,6 +111,8 @@ def _sessions(plan: LaunchPlan) -> SessionStore | None:
         return None
     # Found out before anything is sent: what can't be kept should not be paid for.
     make_private_folder(plan.paths.sessions)
+    if not os.access(plan.paths.sessions, os.R_OK | os.W_OK | os.X_OK):
+        raise disk_error("save sessions in", plan.paths.sessions, PermissionError(EACCES, os.strerror(EACCES)))
     return SessionStore(plan.paths.sessions)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import shlex
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
@@ -102,7 +103,7 @@ async def show_screen(plan: LaunchPlan, open_engine: OpenEngine) -> int:
             on_ready=engine.warm,
         )
         for source in plan.attachments:
-            async for _ in engine.attach(source):
+            async for _ in engine.command(f"/attach {shlex.quote(source)}"):
                 pass
         await engine.refresh()
         return await show_app(engine, options)

@@ -23,10 +23,13 @@ def start(flags: argparse.Namespace) -> int:
         report_crashes(plan.paths.logs)
         for notice in plan.notices:
             sys.stderr.write(f"dsterm: {_printable(notice)}\n")
-        return asyncio.run(_answer_once(plan)) if plan.is_headless else _start_screen(plan)
+        return _answer_once(plan) if plan.is_headless else _start_screen(plan)
     except DstermError as error:
         sys.stderr.write(f"dsterm: {_printable(str(error))}\n")
         return error.exit_code
+    except BrokenPipeError:
+        # Whoever read the output has left; there is nobody to tell.
+        return 1
     except KeyboardInterrupt:
         return 130
 
@@ -41,11 +44,16 @@ def _start_screen(plan: LaunchPlan) -> int:
     return asyncio.run(show_screen(offer_sample(settled), open_engine))
 
 
-async def _answer_once(plan: LaunchPlan) -> int:
-    from dsterm.headless.run import OutputFormat, run_headless
+def _answer_once(plan: LaunchPlan) -> int:
     from dsterm.headless.standard_input import read_prompt
 
-    prompt = read_prompt(plan.prompt)
+    # Before the event loop runs, which would swallow a Ctrl+C while this waits for a pipe.
+    return asyncio.run(_run_headless(plan, read_prompt(plan.prompt)))
+
+
+async def _run_headless(plan: LaunchPlan, prompt: str) -> int:
+    from dsterm.headless.run import OutputFormat, run_headless
+
     async with AsyncExitStack() as stack:
         engine = await open_engine(plan, stack)
         output = OutputFormat(plan.output_format or OutputFormat.TEXT)
@@ -74,5 +82,5 @@ def _require_terminal() -> None:
 
 
 def _printable(text: str) -> str:
-    """The sentence without anything that a terminal obeys; paths and flags in it may hold anything."""
-    return "".join(character if character.isprintable() or character == "\n" else "�" for character in text)
+    """The sentence on one line, without anything that a terminal obeys; paths and flags in it may hold anything."""
+    return "".join(character if character.isprintable() else "�" for character in text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from enum import StrEnum
 from typing import Protocol
 
@@ -124,7 +124,7 @@ Delta = ReasoningPiece | TextPiece | ToolCallPiece | Alive | UsagePiece | Served
 class Provider(Protocol):
     """A place that answers requests."""
 
-    def stream(self, request: Request) -> AsyncIterator[Delta]:
+    def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Send `request` and yield deltas; exactly one Ended comes last and nothing is raised but CancelledError."""
         ...
 

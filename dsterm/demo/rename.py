@@ -18,7 +18,7 @@ def rename(talk: Talk, old: str, new: str) -> Step:
     """The next step of renaming `old` to `new`."""
     change = talk.last("apply_patch")
     if change:
-        return unhappy_end(change) or _told(talk, old, new)
+        return unhappy_end(change) or _checked(talk, old, new)
     searches = talk.results("grep")
     if not searches:
         return Step(
@@ -108,6 +108,20 @@ def _patch(hits: Sequence[Hit], views: dict[str, FileView], old: str, new: str) 
     )
 
 
+def _checked(talk: Talk, old: str, new: str) -> Step:
+    """Search once more before anything is claimed."""
+    again = talk.after_last("apply_patch").last("grep")
+    if again is None:
+        return Step(
+            thoughts=(f"The patch is in. I search once more: `{old}` should be gone.",), calls=(grep(_whole(old)),)
+        )
+    left = found_hits(again.result)
+    if left:
+        where = listing([f"`{hit.path}:{hit.line}`" for hit in left])
+        return Step(text=f"I patched the files, but `{old}` still stands on {count(len(left), 'line')}:\n\n{where}")
+    return _told(talk, old, new)
+
+
 def _told(talk: Talk, old: str, new: str) -> Step:
     hits = _hits(talk, old)
     by_file = {path: sum(hit.path == path for hit in hits) for path in dict.fromkeys(hit.path for hit in hits)}
@@ -115,7 +129,7 @@ def _told(talk: Talk, old: str, new: str) -> Step:
     taken = _hits(talk, new)
     warning = f"\n\n`{new}` was in use before, for instance in `{taken[0].path}`: please look there." if taken else ""
     return Step(
-        thoughts=("The patch is in. What is left is to say what it changed, and what I did not check.",),
+        thoughts=("The old name is gone. What is left is to say what changed, and what I did not check.",),
         text=(
             f"`{old}` is now `{new}`:\n\n{listing(lines)}{warning}\n\n"
             "Whole words only, comments and documents included. I can't run anything, so run your tests."

@@ -11,7 +11,7 @@ from dsterm.demo.changes import unique_replacement
 from dsterm.demo.locate import find_one, known_texts, list_files, read_next
 from dsterm.demo.outcome import unhappy_end
 from dsterm.demo.parsing import parse_python
-from dsterm.demo.steps import Step, count, edit
+from dsterm.demo.steps import Step, count, edit, read
 from dsterm.demo.talk import Talk, listed_paths
 
 _COMPOUND = re.compile(r"\s*(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b")
@@ -30,7 +30,7 @@ def repair_syntax(talk: Talk, name: str) -> Step:
     """The next step of finding and repairing a syntax error, in the file `name` or in any."""
     change = talk.last("edit")
     if change:
-        return unhappy_end(change) or _told(talk, change.path)
+        return unhappy_end(change) or _checked(talk, change.path)
     if name:
         found = find_one(talk, name)
         if isinstance(found, Step):
@@ -154,11 +154,18 @@ def _repair_file(path: str, text: str, problem: str) -> Step:
     )
 
 
-def _told(talk: Talk, path: str) -> Step:
-    before = next((text for known, text in known_texts(talk, ".py") if known == path), "")
-    repair = repair_text(before)
-    what = repair.what if repair else "changed the line that did not parse"
+def _checked(talk: Talk, path: str) -> Step:
+    """Read the file once more before anything is claimed."""
+    after = talk.after_last("edit")
+    if not after.has_read(path):
+        return Step(
+            thoughts=("The edit is in. I read the file once more and parse what is there now.",), calls=(read(path),)
+        )
+    text = dict(known_texts(after, ".py")).get(path)
+    problem = "I can't read it to its end" if text is None else syntax_error(text)
+    if problem:
+        return Step(text=f"`{path}` is changed, but I can't say that it parses: {problem}.")
     return Step(
-        thoughts=("The edit is in.",),
-        text=f"Done: in `{path}` I {what}. The file parses now; I can't run it, so run your tests.",
+        thoughts=("It parses.",),
+        text=f"Repaired: `{path}` parses now. I can't run it, so run your tests.",
     )

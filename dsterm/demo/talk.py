@@ -17,7 +17,6 @@ _NUMBERED = re.compile(r"\s*(\d+)(?:\t|→|│ ?|\| ?|: ?)(.*)")
 _HIT = re.compile(r"(?P<path>[^\s:][^:]*):(?P<line>\d+)[:-](?P<text>.*)")
 _HIT_OF_GROUP = re.compile(r"\s*(?:Line )?(?P<line>\d+)(?:\t|: ?|- ?|\| ?|→|│ ?)(?P<text>.*)")
 _PATH = re.compile(r"[\w.@+~-]+(?:[/\\][\w.@+~ -]+)*")
-_REFUSED = re.compile(r"refus|denied|declin|reject|not allowed|permission|switched off", re.IGNORECASE)
 _GO_ON = re.compile(r"\boffset\W{0,3}([\d,]+)")
 _LAST_WORDS = 2_000
 _BLOCK = re.compile(r"<(\w[\w-]*)(?: [^<>]*)?>.*?</\1>", re.DOTALL)
@@ -34,11 +33,6 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     def path(self) -> str:
         """The file that the call names."""
         return str(self.arguments.get("file_path", ""))
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether the user or a rule said no."""
-        return bool(_REFUSED.search(self.result[:300]))
 
 
 class Hit(msgspec.Struct, frozen=True):

@@ -51,7 +51,7 @@ def cost_report(envelopes: Iterable[Envelope]) -> str:
     rows = cost_rows(envelopes)
     if not rows:
         return "Nothing was sent yet, so nothing was spent."
-    lines = ["  #  model and mode                            in     cached        out  US dollars"]
+    lines = [f"{'#':>3}  {'model and mode':<25} {'in':>9} {'cached':>9} {'out':>8}  US dollars"]
     lines += [_line(f"{row.number:>3}", [row]) for row in rows]
     groups: dict[tuple[str, str], list[CostRow]] = {}
     for row in rows:
@@ -68,9 +68,9 @@ def cost_report(envelopes: Iterable[Envelope]) -> str:
 def _line(label: str, rows: list[CostRow]) -> str:
     first = rows[0]
     usage = sum((row.usage for row in rows), Usage())
-    name = f"{first.model.rpartition('/')[2]} · {first.mode}{' · demo' if first.is_demo else ''}"
-    tokens = (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
-    return f"{label}  {name:<36} {'  '.join(f'{count:>9,}' for count in tokens)}  {_dollars(rows)}"
+    name = f"{first.model.rpartition('/')[2].removeprefix('deepseek-')} · {first.mode}"
+    tokens = f"{usage.prompt_tokens:>9,} {usage.cached_tokens:>9,} {usage.completion_tokens:>8,}"
+    return f"{label}  {name[:25]:<25} {tokens}  {_dollars(rows)}{' demo' if first.is_demo else ''}"
 
 
 def _dollars(rows: list[CostRow]) -> str:

@@ -59,8 +59,8 @@ class Engine:
         return self._drive(self._command(line))
 
     def attach(self, source: str) -> AsyncIterator[Envelope]:
-        """Attach a repository: a path or a URL, with `@REV` if wanted."""
-        return self._drive(self._reported(attach(self._live, source)))
+        """Attach a repository: a path or a URL, with `@REV` if wanted. Raises DstermError, unlike the command."""
+        return self._drive(attach(self._live, source))
 
     def answer(self, question_id: str, answer: Answer) -> None:
         """Answer a question that was asked."""

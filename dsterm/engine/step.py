@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
 from dsterm.core.events import (
     Forecast,
@@ -46,8 +47,8 @@ class _Attempt:
         self.started = live.parts.clock.monotonic()
         self.first_token: float | None = None
         self.first_answer: float | None = None
-        self._saved_at = self.started
         self._saved = (0, 0)
+        self._saving: asyncio.TimerHandle | None = None
         self._arguments: dict[int, tuple[str, int]] = {}
         self.output_tokens = 0
         self.reasoning_tokens = 0
@@ -79,7 +80,9 @@ class _Attempt:
                 self.live.emit(ToolCallDelta(index=delta.index, name=name, characters=characters))
             case _:
                 return
-        self._save_progress()
+        if self._saving is None:
+            # A timer and not the next delta: what was shown must be on disk even when the stream falls silent.
+            self._saving = asyncio.get_running_loop().call_later(_PROGRESS_SECONDS, self._save_progress)
 
     def _count(self, text: str, *, is_reasoning: bool = False) -> None:
         if self.first_token is None:
@@ -90,15 +93,18 @@ class _Attempt:
         if self.live.streaming is not None:
             self.live.streaming.output_tokens = self.output_tokens
 
+    def stop_saving(self) -> None:
+        """No more MessageProgress: the message is complete, or void."""
+        if self._saving is not None:
+            self._saving.cancel()
+
     def _save_progress(self) -> None:
-        now = self.live.parts.clock.monotonic()
-        if now - self._saved_at < _PROGRESS_SECONDS:
-            return
+        self._saving = None
         content, reasoning = self.assembler.content, self.assembler.reasoning
         text_from, reasoning_from = self._saved
         if len(content) > text_from or len(reasoning) > reasoning_from:
             self.live.emit(MessageProgress(content=content[text_from:], reasoning=reasoning[reasoning_from:]))
-        self._saved_at, self._saved = now, (len(content), len(reasoning))
+        self._saved = (len(content), len(reasoning))
 
     def timings(self) -> Timings:
         return Timings(first_token=self.first_token, first_answer=self.first_answer, total=self.elapsed())
@@ -132,8 +138,7 @@ async def _try_until_done(live: LiveSession, request: Request, forecast: Forecas
     while True:
         attempt = _Attempt(live)
         try:
-            async for delta in live.connection().stream(request):
-                attempt.take(delta)
+            await _receive(live, request, attempt)
             failure = _failure_of(attempt)
             wait = None
             if failure is not None and not (attempt.has_shown_text and tries > 0):
@@ -146,6 +151,15 @@ async def _try_until_done(live: LiveSession, request: Request, forecast: Forecas
         except asyncio.CancelledError:
             _finish(attempt, request, forecast, StopReason.INTERRUPTED, None)
             raise
+
+
+async def _receive(live: LiveSession, request: Request, attempt: _Attempt) -> None:
+    try:
+        async with aclosing(live.connection().stream(request)) as deltas:
+            async for delta in deltas:
+                attempt.take(delta)
+    finally:
+        attempt.stop_saving()
 
 
 def _failure_of(attempt: _Attempt) -> Failure | None:

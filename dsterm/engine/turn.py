@@ -25,6 +25,7 @@ async def run_turn(live: LiveSession, prompt: str) -> None:
     live.emit(TurnStarted(prompt=prompt, note=await _note(live)))
     try:
         ended = await _steps(live)
+        live.repo = await live.parts.repo_state()
     except DstermError as error:
         ended = TurnEnded(reason=TurnEnd.FAILED, text=str(error))
     except asyncio.CancelledError:

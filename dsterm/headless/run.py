@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -11,11 +10,12 @@ from enum import StrEnum
 
 import msgspec
 
-from dsterm.core.events import Envelope, Notice, NoticeLevel, StepRetried, ToolEnded, ToolRequested, TurnEnd
+from dsterm.core.errors import DstermError
+from dsterm.core.events import Envelope, Notice, StepRetried, ToolEnded, ToolRequested, TurnEnd, TurnEnded
 from dsterm.core.tools import Outcome
 from dsterm.engine.engine import Engine
 from dsterm.headless.report import Report, Result
-from dsterm.render.clean import clean, clean_line
+from dsterm.headless.standard_output import prepare_output, print_answer, print_json, tell
 
 
 class OutputFormat(StrEnum):
@@ -35,8 +35,6 @@ _EXIT_CODES = {
     TurnEnd.INTERRUPTED: 130,
 }
 
-_CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
-
 
 class StreamLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line of stream-json: the event's kind first, then its envelope."""
@@ -46,78 +44,79 @@ class StreamLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def run_headless(engine: Engine, prompt: str, attachments: Sequence[str], output: OutputFormat) -> int:
-    """Attach, ask, print; returns the exit code. Ctrl+C stops the turn and still reports what there is."""
+    """Attach, ask, print; returns the exit code. Ctrl+C stops what is going on and still reports what there is."""
+    prepare_output(is_json=output is not OutputFormat.TEXT)
     report = Report()
-    loop = asyncio.get_running_loop()
-    if sys.platform != "win32":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, engine.interrupt)
-    if engine.is_demo:
-        _tell("this is the demo provider: a real server on this machine, no model; its costs are play money")
+    stopped = _stop_on_signals(engine)
     names: dict[str, str] = {}
-    for source in attachments:
-        refused = False
-        async for envelope in engine.attach(source):
-            refused = refused or _is_error(envelope)
+    failed = 0
+    try:
+        async for envelope in _events(engine, prompt, attachments, stopped):
+            report.take(envelope)
             _show(envelope, output, names)
-        if refused:
-            return 1
-    async for envelope in _events(engine, prompt):
-        report.take(envelope)
-        _show(envelope, output, names)
+    except DstermError as error:
+        failed = error.exit_code
+        report.ended = TurnEnded(reason=TurnEnd.FAILED, text=str(error))
+    if report.ended is None:
+        report.ended = TurnEnded(reason=TurnEnd.INTERRUPTED, text="Stopped before the prompt was sent.")
     status = engine.status()
     result = report.result(model=status.model.id, mode=status.mode, session_id=status.session_id)
     _print_result(result, output)
-    return _EXIT_CODES[result.stop_reason]
+    return failed or _EXIT_CODES[result.stop_reason]
 
 
-async def _events(engine: Engine, prompt: str) -> AsyncIterator[Envelope]:
-    async for envelope in engine.run(prompt):
-        yield envelope
+async def _events(
+    engine: Engine, prompt: str, attachments: Sequence[str], stopped: asyncio.Event
+) -> AsyncIterator[Envelope]:
+    for source in attachments:
+        async for envelope in engine.attach(source):
+            yield envelope
+    if not stopped.is_set():
+        async for envelope in engine.run(prompt):
+            yield envelope
 
 
-def _is_error(envelope: Envelope) -> bool:
-    event = envelope.event
-    return isinstance(event, Notice) and event.level is NoticeLevel.ERROR
+def _stop_on_signals(engine: Engine) -> asyncio.Event:
+    """Interrupt `engine` on Ctrl+C and on a polite kill; the event remembers one that came when nothing was running."""
+    stopped = asyncio.Event()
+
+    def stop() -> None:
+        stopped.set()
+        engine.interrupt()
+
+    if sys.platform != "win32":
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+    return stopped
 
 
 def _show(envelope: Envelope, output: OutputFormat, names: dict[str, str]) -> None:
     """Diagnostics to standard error; with stream-json the event to standard output."""
     if output is OutputFormat.STREAM_JSON:
         kind = type(envelope.event).__name__
-        _print_json(StreamLine(type=kind, envelope=envelope))
+        print_json(StreamLine(type=kind, envelope=envelope))
     match envelope.event:
         case Notice(text=text):
-            _tell(text)
+            tell(text)
         case StepRetried(attempt=attempt, wait=wait, cause=cause):
-            _tell(f"retry {attempt} in {wait:.1f} s: {cause}")
+            tell(f"retry {attempt} in {wait:.1f} s: {cause}")
         case ToolRequested(call=call, plan=plan):
             names[call.id] = f"{call.name} {plan.subject if plan else ''}".strip()
         case ToolEnded(id=call_id, result=result) if result.outcome is Outcome.REFUSED:
             hint = "" if result.summary == "refused" else " (--permission-mode accept-edits lets edits happen)"
-            _tell(f"not allowed: {names.get(call_id, 'a tool call')}{hint}")
+            tell(f"not allowed: {names.get(call_id, 'a tool call')}{hint}")
         case ToolEnded(id=call_id, result=result) if result.outcome is Outcome.DONE and result.diffs:
             for diff in result.diffs:
-                _tell(f"{diff.kind}: {diff.path} +{diff.added} -{diff.removed}")
+                tell(f"{diff.kind}: {diff.path} +{diff.added} -{diff.removed}")
         case _:
             pass
 
 
 def _print_result(result: Result, output: OutputFormat) -> None:
     if output is not OutputFormat.TEXT:
-        _print_json(result)
-        return
-    if result.result:
-        print(clean(result.result), flush=True)
+        print_json(result)
+    elif result.result:
+        print_answer(result.result)
     if result.is_error:
-        _tell(result.error)
-
-
-def _print_json(value: msgspec.Struct) -> None:
-    """One line; control characters that JSON allows but terminals obey are escaped."""
-    text = msgspec.json.Encoder(decimal_format="number").encode(value).decode()
-    print(_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text), flush=True)
-
-
-def _tell(text: str) -> None:
-    print(f"dsterm: {clean_line(text)}", file=sys.stderr, flush=True)
+        tell(result.error)

@@ -19,6 +19,7 @@ from dsterm.core.provider import Alive, Delta, Ended, Failure, FailureKind, Requ
 from dsterm.llm.chunks import ChunkReader
 from dsterm.llm.event_stream import EventSplitter
 from dsterm.llm.failures import Origin, from_status, not_a_stream
+from dsterm.llm.merging import merged
 from dsterm.llm.transport import Trouble, from_trouble, trouble_behind
 from dsterm.llm.wire import request_body
 
@@ -88,7 +89,7 @@ class OpenAIChat:
         try:
             async with contextlib.aclosing(self._batches(request, reader, origin)) as batches:
                 async for batch in batches:
-                    for delta in batch:
+                    for delta in merged(batch):
                         yield delta
         except _Refused as refused:
             problem = from_status(origin, refused.status, refused.headers, refused.body)

@@ -53,7 +53,8 @@ class Flow:
         self._pending.clear()
         if width != self._width:
             self._width, self._done, self._tail = width, [], ""
-            fresh = clean(self.raw).lstrip("\n")
+            self._cleaner = StreamCleaner()
+            fresh = self._cleaner.feed(self.raw).lstrip("\n")
         elif not self._done and not self._tail:
             fresh = fresh.lstrip("\n")
         *whole, tail = (self._tail + fresh.replace("\t", "    ")).split("\n")

@@ -97,7 +97,9 @@ def load_theme(name: str, folders: Sequence[Path]) -> Theme:
     except OSError as error:
         raise SettingsError(f"The theme file {path} can't be read ({error.strerror}); choose another theme.") from error
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-        raise SettingsError(f"The theme file {path} can't be used: {error}. Correct it or choose another theme.") from error
+        raise SettingsError(
+            f"The theme file {path} can't be used: {error}. Correct it or choose another theme."
+        ) from error
     return _theme(name, file, path)
 
 
@@ -125,7 +127,9 @@ def _completed(named: Mapping[Style, Colours], path: Path) -> dict[Style, Colour
         source = style
         while source not in named:
             if source not in _INSTEAD:
-                raise SettingsError(f"The theme file {path} gives no colour for {source.value!r}; add it under [styles].")
+                raise SettingsError(
+                    f"The theme file {path} gives no colour for {source.value!r}; add it under [styles]."
+                )
             source = _INSTEAD[source]
         styles[style] = named[source]
     return styles

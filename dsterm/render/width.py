@@ -107,7 +107,7 @@ def _wide_breaks(text: str, width: int) -> list[tuple[int, int]]:
     start = used = at = 0
     for word, size in _pieces(text):
         end = at + len(word)
-        if word[0] == " ":
+        if not word.strip(" "):
             # Blanks count only when something follows them on the same line; leading ones are indentation.
             used += size
             at = end
@@ -171,7 +171,13 @@ def _is_wide(character: str) -> bool:
 def _clusters(text: str) -> Iterator[tuple[str, int]]:
     measure, split = _unicode()
     for cluster in split(text):
-        yield cluster, 1 if cluster.isascii() else max(measure(cluster), 0)
+        size = 1 if cluster.isascii() else max(measure(cluster), 0)
+        if size <= 2:
+            yield cluster, size
+            continue
+        # Some sequences are one character for the reader but wider than two cells; they may be cut.
+        for character in cluster:
+            yield character, max(measure(character), 0)
 
 
 @functools.cache

@@ -76,7 +76,7 @@ class SessionStore:
         if len(found) == 1:
             return found[0]
         if not found:
-            raise UsageError(f"No session has the id {prefix[:60]!r}; --resume without an id lists them.")
+            raise UsageError(f"No session has the id {prefix[:60]!r}; /resume in the screen lists them.")
         some = ", ".join(found[-3:])
         raise UsageError(f"{len(found)} sessions begin with {prefix!r} (the last ones: {some}); write more of the id.")
 
@@ -132,7 +132,7 @@ class SessionStore:
 
     def _path(self, id_: str) -> Path:
         if not _ID.fullmatch(id_):
-            raise UsageError("A session id has only letters, digits, `-` and `_`; --resume without an id lists them.")
+            raise UsageError("A session id has only letters, digits, `-` and `_`; /resume in the screen lists them.")
         return self._folder / f"{id_}{_SUFFIX}"
 
 

@@ -111,7 +111,8 @@ def _folded(name: str) -> str:
 
 def _decoded(value: object, kind: object) -> object:
     """The list in a text that was encoded once more, where a list is wanted."""
-    wants_list = typing.get_origin(kind) in {tuple, list}
+    plain = typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind
+    wants_list = typing.get_origin(plain) in {tuple, list}
     if not (wants_list and isinstance(value, str)):
         return value
     try:

@@ -124,7 +124,8 @@ def _place_insertion(file: FileLines, hunk: PatchHunk, label: str) -> int:
     """Lines are only added: into an empty file, at the end where that is said, or right after a certain anchor."""
     if not file.lines or hunk.is_at_end:
         return len(file.lines)
-    block = file.block_after(hunk.anchors) if hunk.anchors else None
+    # What git writes after the line numbers is the function that the hunk is in, not the line before it.
+    block = file.block_after(hunk.anchors) if hunk.anchors and not hunk.hint else None
     if block is not None:
         return block.start
     raise ToolError(f"{label}: it only adds lines and doesn't say where. Give the lines before and after as context.")

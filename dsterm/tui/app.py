@@ -25,7 +25,7 @@ from dsterm.core.events import (
     ToolRequested,
     TurnEnded,
 )
-from dsterm.render.status import status_line
+from dsterm.core.status import Status
 from dsterm.render.themes import Theme
 from dsterm.render.transcript import Transcript
 from dsterm.tui.actions import ScreenActions
@@ -33,10 +33,10 @@ from dsterm.tui.completion import CompletionPopup
 from dsterm.tui.composer import Composer
 from dsterm.tui.conversation import Conversation, ScreenOptions
 from dsterm.tui.crash import log_crash
+from dsterm.tui.foot import Foot
 from dsterm.tui.greeting import greeting_lines
-from dsterm.tui.hints import Hints, hint_line
+from dsterm.tui.hints import Hints
 from dsterm.tui.keys import LEADER, bindings
-from dsterm.tui.lines_view import OneLine
 from dsterm.tui.paint import Painter
 from dsterm.tui.question import QuestionDock
 from dsterm.tui.recall import Recall
@@ -46,7 +46,6 @@ from dsterm.tui.transcript_view import TranscriptSource, TranscriptView
 from dsterm.tui.turns import Turns
 
 _STATUS_SECONDS = 0.25
-_SAID_SECONDS = 6.0
 _PLACEHOLDER = "ask anything, / for commands, ? for help"
 _PLACEHOLDER_RUNNING = "ask a follow-up …"
 
@@ -77,14 +76,10 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         self.popup = CompletionPopup(self.all_commands)
         self.dock = QuestionDock(self.painter, self._seconds_since_key)
         self.composer = Composer(Recall(options.history), self.popup, self.turns.take_last)
-        self.hint = OneLine(self.painter, "hint")
-        self.status_bar = OneLine(self.painter, "status")
+        self.foot = Foot(self.painter, self._read_foot)
         self._requests: dict[str, ToolRequested] = {}
         self._key_at = float("-inf")
-        self._said = ("", NoticeLevel.INFO)
-        self._said_timer: Timer | None = None
         self._status_timer: Timer | None = None
-        self._tick = 0
 
     def _source(self) -> TranscriptSource:
         options = self.options
@@ -106,8 +101,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         yield self.dock
         yield self.popup
         yield self.composer
-        yield self.hint
-        yield self.status_bar
+        yield self.foot
 
     def on_mount(self) -> None:
         """What there is of the session; then, once painted, the rest."""
@@ -140,8 +134,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         self.register_theme(screen_theme(theme))
         self.theme = screen_theme(theme).name
         self.view.refresh()
-        self.hint.refresh()
-        self.status_bar.refresh()
+        self.foot.refresh()
 
     async def on_event(self, event: events.Event) -> None:
         """Keys get a name that bindings know, and their time is noted."""
@@ -171,10 +164,10 @@ class DstermApp(ScreenActions, inherit_bindings=False):
                 self._requests[request.call.id] = request
             case QuestionAsked() as question:
                 self.dock.ask(question, self._requests.get(question.call_id))
-                self.show_hints()
+                self.foot.draw()
             case QuestionAnswered(id=question_id):
                 self.dock.drop(question_id)
-                self.show_hints()
+                self.foot.draw()
             case TurnEnded():
                 self._requests.clear()
                 self.dock.drop_all()
@@ -195,48 +188,28 @@ class DstermApp(ScreenActions, inherit_bindings=False):
             self._status_timer.stop()
             self._status_timer = None
         self.composer.placeholder = Content(_PLACEHOLDER_RUNNING if self.turns.is_running else _PLACEHOLDER)
-        self._show_status()
+        self.composer.set_mode(self.conversation.status().mode)
+        self.foot.draw()
 
     def _show_tick(self) -> None:
-        self._tick += 1
         self.view.tick()
-        self._show_status()
+        self.foot.tick()
 
-    def _show_status(self) -> None:
+    def _read_foot(self) -> tuple[Status, Hints]:
         status = self.conversation.status()
-        self.composer.set_mode(status.mode)
-        self.status_bar.show(status_line(status, self.size.width))
-        self.show_hints()
-
-    def show_hints(self) -> None:
-        """Draw the line above the status anew."""
-        text, level = self._said
-        clock = self.options.clock
-        hints = Hints(
-            said=text,
-            level=level,
-            seconds=clock.monotonic() - self.turns.began if self.turns.is_running else None,
-            tick=self._tick,
+        return status, Hints(
+            seconds=self.options.clock.monotonic() - self.turns.began if self.turns.is_running else None,
             is_asking=self.dock.current is not None,
-            switch_note=self.conversation.status().switch_note,
+            switch_note=status.switch_note,
             queued=len(self.turns.queue),
             is_held=self.turns.is_held,
             lines_below=self.view.lines_below,
             is_following=self.view.is_following,
         )
-        self.hint.show(hint_line(hints, self.size.width))
 
     def say(self, text: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
         """One sentence in the line above the status, for some seconds."""
-        self._said = (text, level)
-        if self._said_timer is not None:
-            self._said_timer.stop()
-        self._said_timer = self.set_timer(_SAID_SECONDS, self._unsay) if text else None
-        self.show_hints()
-
-    def _unsay(self) -> None:
-        self._said_timer = None
-        self.say("")
+        self.foot.say(text, level)
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
         """Enter: a prompt, a command, or leave for a held queue to go."""
@@ -261,7 +234,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
     def on_question_dock_answered(self, message: QuestionDock.Answered) -> None:
         """The user decided."""
         self.conversation.answer(message.question_id, message.answer)
-        self.show_hints()
+        self.foot.draw()
 
     def on_question_dock_typed(self, message: QuestionDock.Typed) -> None:
         """A key for the composer."""
@@ -274,16 +247,12 @@ class DstermApp(ScreenActions, inherit_bindings=False):
 
     def on_transcript_view_moved(self, _message: TranscriptView.Moved) -> None:
         """Something stands below what is seen, or no longer does."""
-        self.show_hints()
+        self.foot.draw()
 
     def action_switch_focus(self) -> None:
         """From the composer to a question."""
         if self.dock.current is not None:
             self.dock.focus()
-
-    def on_resize(self, _event: events.Resize) -> None:
-        """Both lines depend on the width."""
-        self._show_status()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A bug in a turn is told and logged; the conversation goes on."""

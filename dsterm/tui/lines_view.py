@@ -1,4 +1,4 @@
-"""Widgets that draw styled lines: a scrolling one for changes under question, a single one for the status."""
+"""A scrolling widget for styled lines, as those of a change under question."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from textual import events
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.widget import Widget
 
-from dsterm.render.style import EMPTY, Line
+from dsterm.render.style import Line
 from dsterm.tui.paint import Painter
 
 LineSource = Callable[[int], list[Line]]
@@ -71,22 +70,3 @@ class LinesView(ScrollView, can_focus=False):
             return False
         self.scroll_relative(y=steps[key], animate=False)
         return True
-
-
-class OneLine(Widget, can_focus=False):
-    """A single styled line that changes without a layout."""
-
-    def __init__(self, painter: Painter, id: str) -> None:  # noqa: A002 - Textual's name for it
-        super().__init__(id=id)
-        self._painter = painter
-        self._line = EMPTY
-
-    def show(self, line: Line) -> None:
-        """Draw `line`, if it differs."""
-        if line != self._line:
-            self._line = line
-            self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """Textual asks for a line; there is one."""
-        return self._painter.strip(self._line if y == 0 else EMPTY, self.size.width)

@@ -1,26 +1,28 @@
-r"""What the terminal needs beyond Textual: two key codes it decodes wrongly, the window's title, mouse reports on and off.
+r"""What the terminal needs beyond Textual: key codes it decodes wrongly or late, the window's title, mouse reports on and off.
 
 `ESC CR` (Alt+Enter, and what many terminals are set to send for Shift+Enter) would arrive as a plain Enter and send the
-prompt; xterm's `CSI 27;2;13~` arrives as a key called `shift+\\r`.
+prompt; xterm's `CSI 27;2;13~` arrives as a key called `shift+\\r`; Alt+letter is told from Esc and a letter only after a
+wait, and as `^` and the letter when another key follows at once.
 """
 
 from __future__ import annotations
 
-from enum import Enum
+from string import ascii_lowercase
 from typing import Protocol, cast
 
+import msgspec
 from textual import events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 
-from dsterm.render.clean import clean
+from dsterm.render.clean import clean_line
 
 _TITLE_LENGTH = 80
 
 
-class _ExtraKey(Enum):
-    """Keys that Textual has no name for."""
+class _Named(msgspec.Struct, frozen=True):
+    """A key as Textual's table holds it: only its `value` is looked at."""
 
-    ALT_ENTER = "alt+enter"
+    value: str
 
 
 class Writer(Protocol):
@@ -36,9 +38,11 @@ class Writer(Protocol):
 
 
 def patch_key_decoder() -> None:
-    """Let Alt+Enter arrive as `alt+enter`."""
+    """Let Alt+Enter arrive as `alt+enter`, and Alt+letter at once, where Textual knows nothing of the code yet."""
     decoder = cast("dict[str, tuple[object, ...]]", ANSI_SEQUENCES_KEYS)
-    decoder["\x1b\r"] = (_ExtraKey.ALT_ENTER,)
+    decoder["\x1b\r"] = (_Named("alt+enter"),)
+    for letter in ascii_lowercase:
+        decoder.setdefault(f"\x1b{letter}", (_Named(f"alt+{letter}"),))
 
 
 def normal_key(event: events.Key) -> events.Key:
@@ -50,8 +54,7 @@ def normal_key(event: events.Key) -> events.Key:
 
 def set_title(writer: Writer, title: str) -> None:
     """Show `title` on the terminal's window, keeping the one it had for `restore_title`."""
-    one_line = " ".join(clean(title).split())[:_TITLE_LENGTH]
-    writer.write(f"\x1b[22;0t\x1b]0;{one_line}\x07")
+    writer.write(f"\x1b[22;0t\x1b]0;{clean_line(title)[:_TITLE_LENGTH]}\x07")
     writer.flush()
 
 

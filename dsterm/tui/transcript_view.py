@@ -118,7 +118,7 @@ class TranscriptView(ScrollView, can_focus=False):
 
     def scroll_lines(self, count: int) -> None:
         """Move by `count` lines, up when negative."""
-        self.set_scroll(None, min(max(self.scroll_offset.y + count, 0), self.max_scroll_y))
+        self.scroll_to(y=min(max(self.scroll_offset.y + count, 0), self.max_scroll_y), animate=False, force=True)
 
     def follow(self) -> None:
         """To the newest line, and stay there."""
@@ -169,7 +169,7 @@ class TranscriptView(ScrollView, can_focus=False):
             self.set_reactive(ScrollView.virtual_size, size)
             self._scroll_update(size)
             self.refresh()
-        self.set_scroll(None, min(top, self.max_scroll_y))
+        self.scroll_to(y=min(top, self.max_scroll_y), animate=False, force=True)
         self._is_placing = False
 
     def _refresh_blocks(self, indices: list[int]) -> None:

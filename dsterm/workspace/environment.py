@@ -28,11 +28,12 @@ def clean_environment(environment: Mapping[str, str], *, outside: Path, network:
 
 
 def path_folders(environment: Mapping[str, str], *, outside: Path | None = None) -> list[Path]:
-    """The absolute folders of PATH in order, without those inside `outside` (resolved)."""
+    """The absolute folders of PATH in order, without those inside `outside`."""
     folders = [Path(entry) for entry in environment.get("PATH", os.defpath).split(os.pathsep) if entry]
     return [folder for folder in folders if folder.is_absolute() and not (outside and is_inside(folder, outside))]
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Whether `path`, as written or with links followed, is `folder` or inside it."""
-    return path.is_relative_to(folder) or Path(os.path.realpath(path)).is_relative_to(folder)
+    """Whether `path` is `folder` or inside it, as written or with the links of either followed."""
+    real = Path(os.path.realpath(folder))
+    return path.is_relative_to(folder) or path.is_relative_to(real) or Path(os.path.realpath(path)).is_relative_to(real)

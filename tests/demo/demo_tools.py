@@ -67,7 +67,7 @@ class LocalTools:
         if text.count(old_string) != 1:
             return f"old_string occurs {text.count(old_string)} times; it must occur once."
         path.write_text(text.replace(old_string, new_string))
-        return f"Edited {file_path}."
+        return f"edited {file_path}: +1 −1"
 
     def apply_patch(self, patch: str) -> str:
         for part in patch.removesuffix("*** End Patch\n").split("*** Update File: ")[1:]:
@@ -77,9 +77,9 @@ class LocalTools:
                 old = "\n".join(line[1:] for line in lines if line[:1] in {" ", "-", ""})
                 new = "\n".join(line[1:] for line in lines if line[:1] in {" ", "+", ""})
                 said = self.edit(name, old, new)
-                if not said.startswith("Edited"):
+                if not said.startswith("edited"):
                     return said
-        return "Patched."
+        return "edited files: +1 −1"
 
     def todo_write(self, todos: list) -> str:
         return f"The list has {len(todos)} tasks."

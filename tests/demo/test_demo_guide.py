@@ -68,10 +68,29 @@ def test_repaired_sample_has_nothing_left_to_repair(sample):
 
 
 def test_refusal_is_taken_for_an_answer(sample):
-    refusal = "The user refused this change. They said: not on a Friday"
+    refusal = "The user refused this change. Their reason: not on a Friday"
     replies = drive(sample, "fix the failing test", refusal=refusal)
     assert replies[-1].text.startswith("Understood: I have changed nothing. You said: not on a Friday")
     assert run_tests(sample)[0] == 1
+
+
+@pytest.mark.parametrize("prompt", ["fix the failing test", "rename zone_of to zone_for", "fix the syntax error"])
+@pytest.mark.parametrize(
+    "answer", ["Plan mode: nothing may be changed or run now.", "Not allowed: ask mode asks first.", "A new wording."]
+)
+def test_change_that_was_not_made_is_never_claimed(sample, prompt, answer):
+    (sample / "broken.py").write_text("def f(a)\n    return a\n")
+    said = drive(sample, prompt, refusal=answer)[-1].text
+    assert "changed nothing" in said or "could not be made" in said
+    assert answer in said
+
+
+def test_result_that_says_done_is_checked(sample):
+    said = drive(sample, "rename zone_of to zone_for", refusal="edited everything")[-1].text
+    assert "still stands on" in said
+    (sample / "broken.py").write_text("def f(a)\n    return a\n")
+    assert "can't say that it parses" in drive(sample, "fix the syntax error", refusal="edited everything")[-1].text
+    assert "not all is well" in drive(sample, "fix the failing test in tests", refusal="edited everything")[-1].text
 
 
 def test_failed_change_is_reported_and_not_repeated(sample):

@@ -35,7 +35,7 @@ def test_growing_code_ends_as_the_whole(sizes: list[int]) -> None:
         at += size
         assert code.settled_lines(0)[: len(settled)] == settled
         settled = list(code.settled_lines(0))
-    assert code.finish() == highlighted("\n".join(LINES), fence_lexer("python"))
+    assert code.finish() == highlighted("\n".join(LINES) + "\n", fence_lexer("python"))
 
 
 def test_long_code_settles_on_the_way() -> None:

@@ -9,7 +9,9 @@ from dsterm.render.plain import plain_text
 from dsterm.render.style import Style
 
 BEFORE = "class Token:\n    exp: datetime\n\ndef is_expired(token: Token) -> bool:\n    return token.exp < datetime.now()\n\n"
-AFTER = BEFORE.replace("    return token.exp < datetime.now()", "    now = datetime.now(tz=UTC)\n    return token.exp < now")
+AFTER = BEFORE.replace(
+    "    return token.exp < datetime.now()", "    now = datetime.now(tz=UTC)\n    return token.exp < now"
+)
 
 
 def test_a_change_shows_numbers_marks_and_text() -> None:
@@ -64,7 +66,9 @@ def test_hidden_characters_are_marked() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.text(st.sampled_from("ab \n字\t\x1b(.")), st.text(st.sampled_from("ab \n字\t\x1b(.")), st.sampled_from(["a.py", "a"])
+    st.text(st.sampled_from("ab \n字\t\x1b(.")),
+    st.text(st.sampled_from("ab \n字\t\x1b(.")),
+    st.sampled_from(["a.py", "a"]),
 )
 def test_any_change_is_drawn_whole_and_within_the_width(before: str, after: str, path: str) -> None:
     diff = diff_texts(path, before, after)

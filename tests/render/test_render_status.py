@@ -31,9 +31,7 @@ STATUS = Status(
 
 def test_a_wide_screen_shows_everything() -> None:
     line = status_line(STATUS, 90)
-    assert line.text == (
-        " Pro  Think  ask   main±2   61k/1.05M 6%   hit 99%           turn ~$0.0142  total $0.0312"
-    )
+    assert line.text == (" Pro  Think  ask   main±2   61k/1.05M 6%   hit 99%           turn ~$0.0142  total $0.0312")
 
 
 @pytest.mark.parametrize(
@@ -56,9 +54,10 @@ def test_what_is_not_known_is_called_unknown() -> None:
 
 
 def test_demo_money_is_marked() -> None:
-    assert "demo total $0.0100" in status_line(
-        msgspec.structs.replace(STATUS, session=Spend(dollars=Decimal("0.01"), is_demo=True)), 100
-    ).text
+    assert (
+        "demo total $0.0100"
+        in status_line(msgspec.structs.replace(STATUS, session=Spend(dollars=Decimal("0.01"), is_demo=True)), 100).text
+    )
 
 
 def test_a_session_that_can_not_be_saved_says_so() -> None:

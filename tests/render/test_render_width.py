@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsterm.render.style import Line, Span, Style, clipped, spread
@@ -14,6 +14,7 @@ TEXTS = st.text(st.sampled_from("ab cde   fg-'’é字、漢한👍🏽⚠\ufe0f
 SPANS = st.lists(st.builds(Span, TEXTS.filter(bool), st.sampled_from([Style.TEXT, Style.CODE])), max_size=5)
 
 
+@settings(max_examples=300, deadline=None)
 @given(TEXTS, st.integers(2, 20))
 def test_no_line_is_wider_than_asked_and_no_letter_is_lost(text: str, width: int) -> None:
     for breaks in (word_breaks(text, width), hard_breaks(text, width)):
@@ -24,6 +25,7 @@ def test_no_line_is_wider_than_asked_and_no_letter_is_lost(text: str, width: int
     assert "".join(text[start:end] for start, end in hard_breaks(text, width)) == text
 
 
+@settings(max_examples=300, deadline=None)
 @given(SPANS, st.integers(2, 20))
 def test_wrapping_spans_keeps_their_letters_and_looks(spans: list[Span], width: int) -> None:
     def letters(given_spans: list[Span]) -> list[tuple[str, Style]]:

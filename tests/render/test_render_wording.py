@@ -41,7 +41,15 @@ def test_tokens_may_keep_a_decimal() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.01, "0.01 s"), (0.996, "1.0 s"), (3.21, "3.2 s"), (9.97, "10 s"), (11.4, "11 s"), (125, "2 m 05 s"), (3720, "1 h 02 m")],
+    [
+        (0.01, "0.01 s"),
+        (0.996, "1.0 s"),
+        (3.21, "3.2 s"),
+        (9.97, "10 s"),
+        (11.4, "11 s"),
+        (125, "2 m 05 s"),
+        (3720, "1 h 02 m"),
+    ],
 )
 def test_time_is_as_fine_as_it_matters(seconds: float, words: str) -> None:
     assert format_seconds(seconds) == words

@@ -148,7 +148,7 @@ def search(request, workspace, root, call):
     if request.param == "git-repository":
         subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     other = WithoutRipgrep(
-        root, program_folders=[folder for folder in map(type(root), os.get_exec_path())], environment=os.environ
+        root, program_folders=[type(root)(folder) for folder in os.get_exec_path()], environment=os.environ
     )
     toolbox = build_toolbox(other)
 

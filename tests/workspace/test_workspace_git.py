@@ -23,10 +23,10 @@ def reasons(snapshot) -> dict[str, str]:
     return {left.path: left.reason for left in snapshot.left_out}
 
 
-def trap(folder: Path, name: str) -> tuple[Path, Path]:
+def trap(folder: Path, name: str, then: str = "cat") -> tuple[Path, Path]:
     mark = folder / f"{name}-was-run"
     script = folder / f"{name}.sh"
-    script.write_text(f"#!/bin/sh\ntouch {mark}\ncat\n")
+    script.write_text(f"#!/bin/sh\ntouch {mark}\n{then}\n")
     script.chmod(0o755)
     return script, mark
 
@@ -182,7 +182,7 @@ async def test_programs_that_a_repository_configures_are_not_run(repo, git, door
 
 
 async def test_a_partial_clone_fetches_nothing_by_its_own_programs(repo, git, door, tmp_path):
-    script, mark = trap(tmp_path, "upload")
+    script, mark = trap(tmp_path, "upload", then="exit 1")
     blob = git(repo, "rev-parse", "HEAD:src/a.py").strip()
     (repo / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
     git(repo, "config", "core.repositoryFormatVersion", "1")

@@ -12,6 +12,7 @@ from dsterm.core.errors import ProgramMissing, WorkspaceError
 from dsterm.workspace.atomic_write import write_together
 from dsterm.workspace.local import LocalWorkspace
 from dsterm.workspace.process import Launch, run_program
+from dsterm.workspace.programs import find_program
 
 
 def all_bytes(folder: Path) -> dict[str, bytes]:
@@ -155,6 +156,16 @@ async def test_programs_inside_the_workspace_are_never_run(tmp_path, repo, envir
         await own.run(["rg"], timeout=5, cap=100)
     with pytest.raises(ProgramMissing):
         await own.run([str(fake)], timeout=5, cap=100)
+
+
+def test_a_program_is_not_found_in_a_workspace_that_is_named_by_a_link(tmp_path, repo):
+    (repo / "rg").write_text("#!/bin/sh\n")
+    (repo / "rg").chmod(0o755)
+    (tmp_path / "alias").symlink_to(repo)
+    for folder in (repo, tmp_path / "alias"):
+        assert find_program("rg", [folder]) == folder / "rg"
+        assert find_program("rg", [folder], outside=tmp_path / "alias") is None
+        assert find_program("rg", [folder], outside=repo) is None
 
 
 async def test_a_program_that_takes_too_long_is_ended_with_its_children(workspace, tmp_path):

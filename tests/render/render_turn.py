@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-import pytest
-
 from dsterm.core import events
 from dsterm.core.diff import diff_texts
 from dsterm.core.events import Envelope, Event
@@ -33,11 +31,10 @@ AFTER = (
 )
 
 
-@pytest.fixture
-def price() -> Price:
-    return Price(
-        input=Decimal("1.60"), output=Decimal("3.20"), cache_read=Decimal("0.135"), since=date(2026, 11, 1), source="list"
-    )
+PRICE = Price(
+    input=Decimal("1.60"), output=Decimal("3.20"), cache_read=Decimal("0.135"), since=date(2026, 11, 1), source="list"
+)
+STEP = events.StepStarted(provider="novita", model="deepseek/deepseek-v4-pro", mode=ThinkingMode.THINK)
 
 
 def in_order(timeline: Iterable[tuple[float, Event]]) -> list[Envelope]:
@@ -58,37 +55,40 @@ def pieces(text: str, size: int = 7) -> list[str]:
     return [text[at : at + size] for at in range(0, len(text), size)]
 
 
-def step_ended(price: Price, stop: StopReason, reasoning: int, timings: events.Timings) -> events.StepEnded:
+def step_ended(stop: StopReason, reasoning: int, timings: events.Timings) -> events.StepEnded:
     usage = Usage(prompt_tokens=6000, completion_tokens=reasoning + 80, cached_tokens=5000, reasoning_tokens=reasoning)
-    return events.StepEnded(stop=stop, model="deepseek/deepseek-v4-pro", usage=usage, cost=Cost(), price=price, timings=timings)
+    return events.StepEnded(
+        stop=stop, model="deepseek/deepseek-v4-pro", usage=usage, cost=Cost(), price=PRICE, timings=timings
+    )
 
 
-@pytest.fixture
-def turn(price: Price) -> list[Envelope]:
+def whole_turn() -> list[Envelope]:
     read = ToolCall(id="c1", name="read", arguments='{"path": "src/auth/tokens.py"}')
     grep = ToolCall(id="c2", name="grep", arguments='{"pattern": "is_expired"}')
     edit = ToolCall(id="c3", name="edit", arguments='{"path": "src/auth/tokens.py", "old": "a", "new": "b"}')
     change = diff_texts("src/auth/tokens.py", BEFORE, AFTER)
     first = AssistantMessage(reasoning=REASONING, tool_calls=(read, grep))
-    step = events.StepStarted(provider="novita", model="deepseek/deepseek-v4-pro", mode=ThinkingMode.THINK)
     timeline: list[tuple[float, Event]] = [
         (0, events.TurnStarted(prompt="why does test_expired fail? fix it")),
-        (0.1, step),
+        (0.1, STEP),
         *((1 + 0.1 * n, events.ReasoningDelta(text)) for n, text in enumerate(pieces(REASONING))),
         (2, events.MessageProgress(reasoning=REASONING[:70])),
         (11.9, events.ToolCallDelta(index=0, name="read", characters=12)),
         (12, events.ToolCallDelta(index=1, name="grep", characters=20)),
         (12.1, events.MessageAdded(message=first)),
-        (12.1, step_ended(price, StopReason.TOOL_CALLS, 1482, events.Timings(first_token=0.9, total=12.0))),
+        (12.1, step_ended(StopReason.TOOL_CALLS, 1482, events.Timings(first_token=0.9, total=12.0))),
         (12.2, events.ToolRequested(call=read, plan=Plan(effects=(Effect.READ,), subject="src/auth/tokens.py  1-120"))),
         (12.2, events.ToolRequested(call=grep, plan=Plan(effects=(Effect.READ,), subject="is_expired  in src/"))),
         (12.3, events.ToolEnded(id="c2", result=ToolResult(outcome=Outcome.DONE, content="x" * 800, summary="3 hits"))),
         (12.3, events.ToolEnded(id="c1", result=ToolResult(outcome=Outcome.DONE, content="y" * 7600, seconds=0.01))),
-        (12.4, step),
+        (12.4, STEP),
         (13, events.ToolCallDelta(index=0, name="edit", characters=50)),
         (13.5, events.MessageAdded(message=AssistantMessage(tool_calls=(edit,)))),
-        (13.5, step_ended(price, StopReason.TOOL_CALLS, 0, events.Timings(total=1.1))),
-        (13.6, events.ToolRequested(call=edit, plan=Plan(effects=(Effect.WRITE,), subject=change.path, diffs=(change,)))),
+        (13.5, step_ended(StopReason.TOOL_CALLS, 0, events.Timings(total=1.1))),
+        (
+            13.6,
+            events.ToolRequested(call=edit, plan=Plan(effects=(Effect.WRITE,), subject=change.path, diffs=(change,))),
+        ),
         (13.6, events.QuestionAsked(id="q1", text="Change the file?", options=(), call_id="c3")),
         (20, events.QuestionAnswered(id="q1", answer=events.Answer(answer="once"))),
         (
@@ -97,10 +97,10 @@ def turn(price: Price) -> list[Envelope]:
                 id="c3", result=ToolResult(outcome=Outcome.DONE, content="ok", summary="changed", diffs=(change,))
             ),
         ),
-        (20.2, step),
+        (20.2, STEP),
         *((21 + 0.1 * n, events.TextDelta(text)) for n, text in enumerate(pieces(ANSWER))),
         (30, events.MessageAdded(message=AssistantMessage(content=ANSWER))),
-        (30, step_ended(price, StopReason.STOP, 0, events.Timings(first_token=0.8, first_answer=0.8, total=9.8))),
+        (30, step_ended(StopReason.STOP, 0, events.Timings(first_token=0.8, first_answer=0.8, total=9.8))),
         (30, events.TurnEnded(reason=events.TurnEnd.ANSWERED)),
     ]
     return in_order(timeline)

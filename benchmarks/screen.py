@@ -1,0 +1,97 @@
+"""The screen from its start until it is usable, settled and idle, in a real terminal. Linux only."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+
+from benchmarks.bench import Bench
+from benchmarks.demo import demo_server
+from benchmarks.figures import BenchmarkError, Row, Sheet, bar, stretch
+from benchmarks.measure import in_pairs
+from benchmarks.one_shot import ECHO
+from benchmarks.terminal import Terminal
+
+# A letter that stands nowhere on the first screen, so that painted it can only be the typed one.
+LETTER = "Z"
+_IDLE_SECONDS = 3.0
+_IMPORT_TEXTUAL = "from textual.app import App"
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """One start: wall and CPU seconds at the first paint, at the painted letter, and settled; MB; and then idle."""
+
+    frame_wall: float
+    frame_cpu: float
+    letter_wall: float
+    letter_cpu: float
+    letter_memory: float
+    settled_cpu: float
+    settled_memory: float
+    idle_cpu: float
+    idle_bytes: int
+
+
+def measure_screen(bench: Bench) -> list[Row]:
+    """Rows of starting the screen; the key is typed before the program is up."""
+    require_linux()
+    sheet = Sheet("screen")
+    with demo_server(bench, ECHO) as url:
+        bench.tell("start, beside a bare import of Textual and of openai")
+        rounds = in_pairs(
+            lambda: (bench.run_python(_IMPORT_TEXTUAL).cpu, bench.run_python("import openai").cpu),
+            lambda: start_once(bench, url),
+            bench.runs,
+        )
+    starts = [start for _, start in rounds]
+    ratios = [start.frame_cpu / textual for (textual, _), start in rounds]
+    sheet.add("first frame, ratio to a bare import of Textual's App", "x", ratios, bar(1.6))
+    sheet.add("bare import of Textual's App", "CPU s", [textual for (textual, _), _ in rounds])
+    sheet.add("until a letter typed at the start is painted", "CPU s", [s.letter_cpu for s in starts], bar(0.35))
+    sheet.add("first frame", "wall s", [start.frame_wall for start in starts])
+    sheet.add("until that letter is painted", "wall s", [start.letter_wall for start in starts])
+    without_sdk = [start.settled_cpu - sdk for (_, sdk), start in rounds]
+    sheet.add("settled, less a bare import openai", "CPU s", without_sdk, stretch(0.45))
+    sheet.add("settled, the SDK loaded", "CPU s", [start.settled_cpu for start in starts])
+    sheet.add("memory when usable", "MB", [start.letter_memory for start in starts], stretch(50))
+    sheet.add("memory settled, the SDK loaded", "MB", [start.settled_memory for start in starts])
+    sheet.add("idle", "% of a core", [100 * start.idle_cpu / _IDLE_SECONDS for start in starts], stretch(0.1))
+    sheet.add("written while idle", "bytes", [start.idle_bytes for start in starts], stretch(0))
+    return sheet.rows
+
+
+def require_linux() -> None:
+    """BenchmarkError elsewhere: what a living process has used is read as Linux tells it."""
+    if sys.platform != "linux":
+        raise BenchmarkError("The screen can be timed on Linux only.")
+
+
+def open_screen(bench: Bench, url: str) -> Terminal:
+    """The screen in the small workspace, talking to `url`."""
+    command = (*bench.dsterm, "--base-url", url)
+    return Terminal(command, bench.environment(), bench.workspace)
+
+
+def start_once(bench: Bench, url: str) -> Start:
+    """Start, type, wait, look, leave."""
+    with open_screen(bench, url) as terminal:
+        terminal.type(LETTER)
+        terminal.wait_for_paint(20)
+        frame_wall, frame_cpu = terminal.painted_at, terminal.cpu
+        terminal.wait_for(LETTER, 20)
+        letter_wall, letter_cpu, letter_memory = terminal.painted_at, terminal.cpu, terminal.memory()
+        terminal.settle()
+        settled_cpu, written = terminal.cpu, terminal.bytes_written
+        terminal.watch(_IDLE_SECONDS)
+        return Start(
+            frame_wall=frame_wall,
+            frame_cpu=frame_cpu,
+            letter_wall=letter_wall,
+            letter_cpu=letter_cpu,
+            letter_memory=letter_memory,
+            settled_cpu=settled_cpu,
+            settled_memory=terminal.memory(),
+            idle_cpu=terminal.cpu - settled_cpu,
+            idle_bytes=terminal.bytes_written - written,
+        )

@@ -1,0 +1,71 @@
+"""Makes the pictures in the README from the running program: the real engine and demo server, the real screen.
+
+    python docs/screenshot.py [FOLDER]      writes approval.svg and answer.svg (docs/ by default)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from dsterm.boot.assembly import demo_repository
+from dsterm.boot.circumstances import SystemClock
+from dsterm.boot.plan import LaunchPlan, plan_launch
+from dsterm.boot.start import open_engine
+from dsterm.engine.engine import Engine
+from dsterm.flags import build_parser
+from dsterm.render.themes import builtin_theme_folder
+from dsterm.store.history import PromptHistory
+from dsterm.tui.app import DstermApp
+from dsterm.tui.conversation import ScreenOptions
+
+SIZE = (100, 34)
+PATIENCE = 60.0
+
+
+async def main(target: Path) -> None:
+    """Ask the demo for a repair, and take one picture at the question and one at the end."""
+    with tempfile.TemporaryDirectory(prefix="dsterm-picture-") as name:
+        folder = Path(name).resolve() / "invoice"
+        folder.mkdir()
+        environment = {**os.environ, "DSTERM_HOME": str(folder.parent / "home")}
+        plan = plan_launch(build_parser().parse_args(["--demo", "--cwd", str(folder)]), environment)
+        await demo_repository(plan, folder)
+        async with AsyncExitStack() as stack:
+            engine = await open_engine(plan, stack)
+            await engine.refresh()
+            await take_pictures(engine, plan, target)
+
+
+async def take_pictures(engine: Engine, plan: LaunchPlan, target: Path) -> None:
+    """Drive the screen and write the pictures."""
+    options = ScreenOptions(
+        clock=SystemClock(),
+        history=PromptHistory(plan.paths.history),
+        log_path=plan.paths.logs / "crash.log",
+        theme_folders=(builtin_theme_folder(),),
+    )
+    app = DstermApp(engine, options)
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.press(*"fix the failing test", "enter")
+        async with asyncio.timeout(PATIENCE):
+            while not app.dock.display:
+                await pilot.pause(0.1)
+        await pilot.pause(0.5)
+        (target / "approval.svg").write_text(app.export_screenshot(title="dsterm"), encoding="utf-8")
+        app.dock.focus()
+        await pilot.pause(0.5)
+        await pilot.press("y")
+        async with asyncio.timeout(PATIENCE):
+            while engine.status().is_running:
+                await pilot.pause(0.1)
+        await pilot.pause(0.5)
+        (target / "answer.svg").write_text(app.export_screenshot(title="dsterm"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent))

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from e2e_program import DemoServer, Program, Recorder, commit_all
+
+
+@pytest.fixture(scope="session")
+def guide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
+    """The rule-driven assistant, one for all tests of a worker."""
+    server = DemoServer(tmp_path_factory.mktemp("guide"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def scripted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
+    """A server that plays the module's SCENARIO: to each prompt its replies in order, an only one as often as it is asked."""
+    replies = [
+        {"match": f"{prompt}$", "times": 1 if len(answers) > 1 else 0, **reply}
+        for prompt, answers in request.module.SCENARIO.items()
+        for reply in answers
+    ]
+    folder = tmp_path_factory.mktemp("scripted")
+    scenario = folder / "scenario.json"
+    scenario.write_text(json.dumps({"replies": replies}), encoding="utf-8")
+    server = DemoServer(folder, scenario)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A small repository to work in."""
+    folder = tmp_path / "repo"
+    (folder / "src").mkdir(parents=True)
+    (folder / "README.md").write_text("# Shop\n\nPrices and taxes.\n", encoding="utf-8")
+    (folder / "src" / "shop.py").write_text("def total(net):\n    return net\n", encoding="utf-8")
+    commit_all(folder)
+    return folder
+
+
+@pytest.fixture
+def program(tmp_path: Path, repo: Path) -> Program:
+    """dsterm in `repo`, without a key and without a server."""
+    return Program(tmp_path / "home", repo)
+
+
+@pytest.fixture
+def record() -> Iterator[Callable[[DemoServer], Recorder]]:
+    """Put a recorder before a server."""
+    recorders: list[Recorder] = []
+
+    def begin(server: DemoServer) -> Recorder:
+        recorders.append(Recorder(server.url))
+        return recorders[-1]
+
+    yield begin
+    for recorder in recorders:
+        recorder.close()
