@@ -17,6 +17,9 @@ from dsterm.engine.standing import model_list, session_list, status_report
 
 _MODE_ALIASES = {"off": ThinkingMode.NON_THINK, "on": ThinkingMode.THINK, "max": ThinkingMode.THINK_MAX}
 
+_NEED_IDLE = frozenset({"/attach", "/detach", "/new", "/resume"})
+"""Commands that change what the running turn stands on."""
+
 _Choice = TypeVar("_Choice", ThinkingMode, PermissionMode)
 
 
@@ -123,7 +126,8 @@ def _command(
     choices: tuple[str, ...] = (),
 ) -> Command:
     usage = f"{name} {arguments}".strip()
-    return Command(CommandSpec(name=name, usage=usage, help=text, aliases=aliases, choices=choices), run)
+    spec = CommandSpec(name=name, usage=usage, help=text, aliases=aliases, choices=choices)
+    return Command(spec, run, needs_idle=name in _NEED_IDLE)
 
 
 def _choice(kind: type[_Choice], word: str, what: str) -> _Choice:

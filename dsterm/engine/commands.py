@@ -21,10 +21,11 @@ class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A command and what runs it; `run` gets the words after the name."""
+    """A command and what runs it; `run` gets the words after the name. `needs_idle` ones wait for a running turn."""
 
     spec: CommandSpec
     run: Callable[[list[str]], Awaitable[None]]
+    needs_idle: bool = False
 
 
 def split_line(line: str) -> tuple[str, list[str]]:

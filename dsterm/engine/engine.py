@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 
-from dsterm.core.errors import DstermError
+from dsterm.core.errors import DstermError, UsageError
 from dsterm.core.events import Answer, Envelope, NoticeLevel
 from dsterm.core.models import ModelCard, ThinkingMode
 from dsterm.core.status import Status
@@ -32,6 +32,7 @@ class Engine:
         self._opening = Opening(parts)
         self._live = self._opening.new()
         self._task: asyncio.Task[None] | None = None
+        self._is_turn_running = False
         self._commands = BuiltinCommands(self._opening, lambda: self._live, self._switch).table()
 
     def resume(self, session_id: str) -> None:
@@ -52,11 +53,15 @@ class Engine:
 
     def run(self, prompt: str) -> AsyncIterator[Envelope]:
         """One turn: ends with TurnEnded whatever happens."""
-        return self._drive(run_turn(self._live, prompt))
+        return self._drive(self._turn(prompt))
 
-    def command(self, line: str) -> AsyncIterator[Envelope]:
-        """A slash command; what goes wrong comes as a Notice."""
-        return self._drive(self._command(line))
+    async def command(self, line: str) -> AsyncIterator[Envelope]:
+        """A slash command; what goes wrong comes as a Notice. Beside a running turn its events come with that turn's."""
+        if self._is_running:
+            await self._command(line)
+            return
+        async for envelope in self._drive(self._command(line)):
+            yield envelope
 
     def attach(self, source: str) -> AsyncIterator[Envelope]:
         """Attach a repository: a path or a URL, with `@REV` if wanted. Raises DstermError, unlike the command."""
@@ -72,12 +77,12 @@ class Engine:
 
     def interrupt(self) -> None:
         """Stop what is running; it ends in order, with its events."""
-        if self._task is not None and not self._task.done():
+        if self._task is not None:
             self._task.cancel()
 
     def status(self) -> Status:
         """Where things stand now."""
-        return snapshot(self._live, is_running=self._task is not None)
+        return snapshot(self._live, is_running=self._is_running)
 
     def transcript(self) -> tuple[Envelope, ...]:
         """Every durable event of the session so far."""
@@ -112,8 +117,12 @@ class Engine:
             await asyncio.wait([self._task])
         await self._live.close()
 
+    @property
+    def _is_running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
     async def _drive(self, work: Coroutine[object, object, None]) -> AsyncIterator[Envelope]:
-        if self._task is not None:
+        if self._is_running:
             work.close()
             raise RuntimeError("a turn or command is running already")
         queue: asyncio.Queue[Envelope | None] = asyncio.Queue()
@@ -127,15 +136,26 @@ class Engine:
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task])
-            self._task = None
-            self._live.listener = None
+            if self._task is task:
+                self._task = None
+                self._live.listener = None
         if not task.cancelled():
             task.result()
+
+    async def _turn(self, prompt: str) -> None:
+        self._is_turn_running = True
+        try:
+            await run_turn(self._live, prompt)
+        finally:
+            self._is_turn_running = False
 
     async def _command(self, line: str) -> None:
         async def work() -> None:
             name, words = split_line(line)
-            await find_command(self._commands, name).run(words)
+            command = find_command(self._commands, name)
+            if command.needs_idle and self._is_turn_running:
+                raise UsageError(f"{command.spec.name} has to wait for the running turn; Esc stops it.")
+            await command.run(words)
 
         await self._reported(work())
 

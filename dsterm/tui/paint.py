@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
+from operator import itemgetter
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -31,15 +33,15 @@ class Painter:
 
     def strip(self, line: Line, width: int) -> Strip:
         """`line` in exactly `width` cells."""
-        segments: list[Segment] = []
-        used = 0
-        for span in line.spans:
-            segments.append(Segment(span.text, self._look(span, line.fill)))
-            used += len(span.text) if span.text.isascii() else cell_len(span.text)
+        pieces = [(span.text, self._look(span, line.fill)) for span in line.spans]
+        used = sum(len(text) if text.isascii() else cell_len(text) for text, _ in pieces)
         if used < width:
-            segments.append(Segment(" " * (width - used), self._looks[line.fill or Style.TEXT]))
-            used = width
-        strip = Strip(segments, used)
+            pieces.append((" " * (width - used), self._looks[line.fill or Style.TEXT]))
+        # Neighbours of one look become one segment: each costs the terminal a colour sequence.
+        segments = [
+            Segment("".join([text for text, _ in same]), look) for look, same in groupby(pieces, key=itemgetter(1))
+        ]
+        strip = Strip(segments, max(used, width))
         return strip.crop(0, width) if used > width else strip
 
     def blank(self, width: int) -> Strip:

@@ -34,6 +34,7 @@ from dsterm.tui.selecting import highlighted, selected_text
 _FASTEST = 0.08
 _SLOWEST = 0.5
 _COST_FACTOR = 8.0
+_THUMB_SECONDS = 0.5
 _STRIPS = 2048
 
 
@@ -64,6 +65,7 @@ class TranscriptView(ScrollView, can_focus=False):
         self._layout = Layout(self._transcript, self._now, 0)
         self._strips: LRUCache[tuple[int, int], tuple[Line, int, int, Strip]] = LRUCache(_STRIPS)
         self._timer: Timer | None = None
+        self._thumb_timer: Timer | None = None
         self._cost = 0.0
         self._paint_cost = 0.0
         self._width = 0
@@ -167,10 +169,23 @@ class TranscriptView(ScrollView, can_focus=False):
         size = Size(self._width, self._layout.total)
         if size != self.virtual_size:
             self.set_reactive(ScrollView.virtual_size, size)
-            self._scroll_update(size)
             self.refresh()
         self.scroll_to(y=min(top, self.max_scroll_y), animate=False, force=True)
         self._is_placing = False
+        if not self.is_following:
+            self._show_thumb()
+        elif self._thumb_timer is None:
+            self._thumb_timer = self.set_timer(_THUMB_SECONDS, self._show_thumb)
+
+    def _show_thumb(self) -> None:
+        """Move the scrollbar's thumb; while text streams that is not worth a repaint for every line."""
+        if self._thumb_timer is not None:
+            self._thumb_timer.stop()
+            self._thumb_timer = None
+        bar = self.vertical_scrollbar
+        bar.window_virtual_size = self._layout.total
+        bar.window_size = self.size.height
+        bar.position = self.scroll_y
 
     def _refresh_blocks(self, indices: list[int]) -> None:
         """Paint the lines of these blocks that differ from what was painted."""
@@ -183,8 +198,11 @@ class TranscriptView(ScrollView, can_focus=False):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """The place changed; when the user did that, following may begin or end."""
+        if self._is_placing:
+            self.refresh()
+            return
         super().watch_scroll_y(old_value, new_value)
-        if self._is_placing or round(old_value) == round(new_value):
+        if round(old_value) == round(new_value):
             return
         was_following = self.is_following
         self.is_following = round(new_value) >= self.max_scroll_y

@@ -194,7 +194,7 @@ class Recorder:
                 while data := response.read1(65_536):
                     self.wfile.write(data)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *_args: object) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Forward)

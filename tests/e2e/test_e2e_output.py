@@ -14,7 +14,7 @@ from dsterm.store.sessions import SessionStore
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(60)]
 
-ODD_USAGE = {"prompt_tokens": 1_234_567, "cached_tokens": 654_321, "completion_tokens": 76_543, "reasoning_tokens": 999}
+ODD_USAGE = {"prompt_tokens": 234_567, "cached_tokens": 123_456, "completion_tokens": 76_543, "reasoning_tokens": 999}
 READ_BOTH = [{"name": "read", "arguments": {"file_path": name}} for name in ("README.md", "src/shop.py")]
 
 SCENARIO = {

@@ -363,3 +363,37 @@ async def test_the_status_runs_while_the_answer_streams(world: World) -> None:
     assert not after.turn.is_estimate
     assert after.context_tokens == USAGE.total_tokens
     assert after.hit_share == 0.64
+
+
+async def test_a_switch_during_a_turn_holds_for_its_next_step(world: World) -> None:
+    (world.folder / "a.txt").write_text("one\n")
+    provider = ScriptedProvider([calls(call("read", {"file_path": "a.txt"})), answer("ok")])
+    engine = world.engine(provider)
+    seen: list[object] = []
+    async for envelope in engine.run("hi"):
+        seen.append(envelope.event)
+        if isinstance(envelope.event, ToolEnded):
+            assert [e async for e in engine.command("/flash")] == []
+    assert [request.model.alias for request in provider.requests] == ["pro", "flash"]
+    assert "ModelChanged" in kinds(seen)  # type: ignore[arg-type]
+
+
+async def test_what_the_turn_stands_on_can_not_be_changed_while_it_runs(world: World) -> None:
+    engine = world.engine(ScriptedProvider([[TextPiece("a"), 0.05, *answer("b")]]))
+    before = engine.status().session_id
+    seen: list[object] = []
+    async for envelope in engine.run("hi"):
+        seen.append(envelope.event)
+        if envelope.event == TextDelta("a"):
+            assert [e async for e in engine.command("/new")] == []
+    assert engine.status().session_id == before
+    assert any(isinstance(event, Notice) and "has to wait" in event.text for event in seen)
+
+
+async def test_a_command_may_follow_the_last_event_of_a_turn_at_once(world: World) -> None:
+    engine = world.engine(ScriptedProvider([answer("b")]))
+    async for envelope in engine.run("hi"):
+        if isinstance(envelope.event, TurnEnded):
+            await asyncio.sleep(0)
+            assert kinds([e async for e in engine.command("/flash")]) == ["ModelChanged"]
+    assert not engine.status().is_running
