@@ -80,14 +80,20 @@ class Terminal:
         """Press these keys."""
         os.write(self._file, keys.encode())
 
-    def wait_for(self, text: str, seconds: float) -> None:
-        """Return as soon as `text` is painted, or was painted last; BenchmarkError when that takes longer than `seconds`."""
+    def sees(self, text: str, seconds: float) -> bool:
+        """Whether `text` is painted within `seconds`, or was painted last; returns as soon as it is."""
         wanted = text.encode()
-        self._wait(lambda seen: wanted in seen, f"{text!r} was not painted", seconds)
+        return self._sees(lambda seen: wanted in seen, seconds)
+
+    def wait_for(self, text: str, seconds: float) -> None:
+        """The same, but BenchmarkError when it isn't."""
+        if not self.sees(text, seconds):
+            raise BenchmarkError(f"After {seconds:g} s {text!r} was not painted. {self._last_words()}")
 
     def wait_for_paint(self, seconds: float) -> None:
         """Return as soon as anything but blanks has been painted."""
-        self._wait(lambda seen: bool(seen.strip()), "nothing was painted", seconds)
+        if not self._sees(lambda seen: bool(seen.strip()), seconds):
+            raise BenchmarkError(f"After {seconds:g} s nothing was painted.")
 
     def settle(self, quiet: float = 0.5, seconds: float = 30.0) -> None:
         """Return once nothing was painted and no work done for `quiet` seconds."""
@@ -106,12 +112,13 @@ class Terminal:
         while self.wall < until:
             self._read(until - self.wall)
 
-    def _wait(self, found: Callable[[bytes], bool], complaint: str, seconds: float) -> None:
+    def _sees(self, found: Callable[[bytes], bool], seconds: float) -> bool:
         until = self.wall + seconds
         while not found(plain(self._tail)):
             if self.wall > until:
-                raise BenchmarkError(f"After {seconds:g} s {complaint}. {self._last_words()}")
+                return False
             self._read(until - self.wall)
+        return True
 
     def _last_words(self) -> str:
         return f"Last on the screen: {b' '.join(plain(self._tail).split())[-200:].decode(errors='replace')!r}"

@@ -12,6 +12,7 @@ from typing import TextIO
 import msgspec
 
 from dsterm.core.errors import DiskError
+from dsterm.core.text import encode_json
 from dsterm.render.clean import clean, clean_line
 
 _UNSEEN = re.compile(
@@ -34,7 +35,7 @@ def print_answer(text: str) -> None:
 
 def print_json(value: msgspec.Struct) -> None:
     """`value` on one line. BrokenPipeError when nobody reads any more, DiskError when it can't be written."""
-    text = msgspec.json.Encoder(decimal_format="number").encode(value).decode()
+    text = encode_json(value, msgspec.json.Encoder(decimal_format="number")).decode()
     _print(_UNSEEN.sub(_escaped, text))
 
 

@@ -31,7 +31,7 @@ class _Look(msgspec.Struct, frozen=True):
 
 
 _LOOKS = {
-    LineKind.CONTEXT: _Look(" ", Style.CODE, Style.CODE, None),
+    LineKind.CONTEXT: _Look(" ", Style.TEXT, Style.TEXT, None),
     LineKind.ADDED: _Look("+", Style.ADDED, Style.ADDED_INLINE, Style.ADDED),
     LineKind.REMOVED: _Look("−", Style.REMOVED, Style.REMOVED_INLINE, Style.REMOVED),
 }
@@ -101,8 +101,11 @@ def _context_colours(path: str, hunk: Hunk, texts: Sequence[str]) -> dict[int, C
     if lexer is None:
         return {}
     coloured = highlight_lines([texts[index] for index in places], lexer)
+    # Between coloured lines the background of code would only be noise.
     return {
-        index: spans
+        index: tuple(
+            msgspec.structs.replace(span, style=Style.TEXT) if span.style is Style.CODE else span for span in spans
+        )
         for index, spans in zip(places, coloured, strict=True)
         if hunk.lines[index].kind is LineKind.CONTEXT
     }

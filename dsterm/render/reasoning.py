@@ -45,7 +45,9 @@ class Toll(msgspec.Struct, frozen=True, kw_only=True):
         """`11 s · 1,482 tok · $0.0047`."""
         dollars = None if self.price is None else self.tokens * self.price.output / _MILLION
         money = "cost unknown" if dollars is None else format_money(dollars, is_estimate=self.is_estimate)
-        return f"{format_seconds(self.seconds, is_whole=True)} · {self.tokens:,} tok · {money}"
+        # A running header counts full seconds; a trace that took less than one is still not "0 s".
+        seconds = format_seconds(self.seconds, is_whole=self.is_estimate or self.seconds >= 1)
+        return f"{seconds} · {self.tokens:,} tok · {money}"
 
 
 class ReasoningBlock(Block):

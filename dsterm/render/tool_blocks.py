@@ -177,7 +177,7 @@ class ToolBlock(Block):
         summary = clean_line(self.result.summary)
         if self.result.outcome is not Outcome.DONE:
             return (Span(summary or word, style),)
-        parts = [summary] if summary else []
+        parts = [summary] if summary and not self.result.diffs else []
         if self.result.seconds >= 0.1 or not summary:
             parts.append(format_seconds(self.result.seconds))
         parts.append(f"{format_tokens(self.tokens)} tok")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dsterm.core.errors import DiskError
 from dsterm.core.events import Envelope, StepEnded, StepStarted
+from dsterm.core.text import valid_text
 from dsterm.store.disk import make_private_folder
 from dsterm.store.index_tables import connect, create, insert, is_corrupt, prepare, select
 from dsterm.store.ledger import Asked, Grouping, StepRow, Totals, sum_by, sum_up
@@ -41,7 +42,7 @@ class Index:
 
     def add(self, session_id: str, folder: Path, envelope: Envelope) -> None:
         """Take in one event as it happens; only those that begin and end a step matter."""
-        row = self._row_of(session_id, str(folder), envelope, self._started)
+        row = self._row_of(session_id, valid_text(str(folder)), envelope, self._started)
         if row is not None:
             self._use(lambda connection: insert(connection, [row]))
 

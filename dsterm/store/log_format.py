@@ -12,6 +12,7 @@ from datetime import datetime
 import msgspec
 
 from dsterm.core.events import Envelope, Notice, NoticeLevel, UnknownEvent
+from dsterm.core.text import encode_json
 
 FORMAT = 1
 
@@ -49,7 +50,7 @@ _header_decoder = msgspec.json.Decoder(Header)
 
 def header_line(header: Header) -> bytes:
     """The header as a whole line."""
-    return _encoder.encode(header) + b"\n"
+    return encode_json(header, _encoder) + b"\n"
 
 
 def read_header(line: bytes) -> Header | None:
@@ -63,7 +64,7 @@ def read_header(line: bytes) -> Header | None:
 def envelope_line(envelope: Envelope) -> bytes:
     """An envelope as a whole line; an unknown event is written as it was read."""
     if not isinstance(envelope.event, UnknownEvent):
-        return _encoder.encode(envelope) + b"\n"
+        return encode_json(envelope, _encoder) + b"\n"
     raw = _RawEnvelope(
         id=envelope.id,
         parent=envelope.parent,

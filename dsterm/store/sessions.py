@@ -13,6 +13,7 @@ import msgspec
 
 from dsterm.core.errors import DiskError, UsageError
 from dsterm.core.events import Envelope, TurnStarted
+from dsterm.core.text import valid_text
 from dsterm.store.disk import disk_error
 from dsterm.store.log_format import Header, read_envelope, read_header
 from dsterm.store.session_log import SessionLog, create_log, open_log, read_log, substitute_header
@@ -121,7 +122,7 @@ class SessionStore:
     def _edges(self, folder: Path | None) -> Iterable[_Edge]:
         for id_ in self.ids():
             edge = _read_edge(self._path(id_))
-            if edge is not None and (folder is None or edge.header.folder == str(folder)):
+            if edge is not None and (folder is None or edge.header.folder == valid_text(str(folder))):
                 yield edge
 
     def _size(self, id_: str) -> int | None:

@@ -238,7 +238,7 @@ class TranscriptView(ScrollView, can_focus=False):
     def _known_strip(self, place: Place, line: Line) -> Strip | None:
         """The strip made for exactly this line, if there is one."""
         known = self._strips.get((place.key, place.row))
-        if known is None or known[0] is not line or known[1:3] != (self.size.width, self._painter.revision):
+        if known is None or known[0] != line or known[1:3] != (self.size.width, self._painter.revision):
             return None
         return known[3]
 

@@ -19,7 +19,7 @@ WRONG_FLAGS = {
     "a format without -p": (["--output-format", "json"], "--output-format", "-p"),
     "a budget in words": (["-p", "hi", "--budget", "much"], "--budget", "US dollars"),
     "a budget of nothing": (["-p", "hi", "--budget", "0"], "--budget", "above 0"),
-    "a budget without end": (["-p", "hi", "--max-budget-usd", "inf"], "--budget", "above 0"),
+    "a budget without end": (["-p", "hi", "--max-budget-usd", "inf"], "--max-budget-usd", "above 0"),
     "no turns at all": (["-p", "hi", "--max-turns", "0"], "--max-turns", "from 1"),
     "a flag without its value": (["-p", "hi", "--model"], "--model", "--help"),
     "two sessions": (["-p", "hi", "--continue", "--resume", "2026"], "--continue", "--resume"),

@@ -25,7 +25,7 @@ WHOLE_TURN = """\
 
  ● read   src/auth/tokens.py  1-120                            0.01 s  1.9k tok
  ● grep   is_expired  in src/                                   3 hits  200 tok
- ● edit   src/auth/tokens.py                             +2 −1   changed  1 tok
+ ● edit   src/auth/tokens.py                                      +2 −1   1 tok
 
    src/auth/tokens.py  modified                                  +2 −1   1 hunk
     2    2       exp: datetime
