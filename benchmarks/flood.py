@@ -106,10 +106,13 @@ def _show_once(bench: Bench, url: str) -> Shown:
 
 
 def flood_scenario(tokens: int) -> bytes:
-    """A scenario that answers `hi` with a word and everything else with exactly `tokens` tokens, the last one END."""
+    """A scenario that answers `flood` with exactly `tokens` tokens, the last one END, and all else with a word."""
     one_round = load_scenario(FLOOD).replies[0].text + "\n"
     ending = "\n\n" + END
     rounds = one_round * (tokens // len(pieces(one_round)))
     filler = " so" * (tokens - len(pieces(rounds + ending)))
-    replies = [{"times": 0, "match": "^hi$", "text": "Hello."}, {"times": 0, "text": rounds + filler + ending}]
+    replies = [
+        {"times": 0, "match": "flood", "text": rounds + filler + ending},
+        {"times": 0, "text": "Hello."},
+    ]
     return msgspec.json.encode({"replies": replies})

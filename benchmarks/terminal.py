@@ -80,14 +80,14 @@ class Terminal:
         """Press these keys."""
         os.write(self._file, keys.encode())
 
-    def sees(self, text: str, seconds: float) -> bool:
-        """Whether `text` is painted within `seconds`, or was painted last; returns as soon as it is."""
-        wanted = text.encode()
-        return self._sees(lambda seen: wanted in seen, seconds)
+    def sees(self, *texts: str, seconds: float) -> bool:
+        """Whether one of `texts` is painted within `seconds`, or was painted last; returns as soon as it is."""
+        wanted = [text.encode() for text in texts]
+        return self._sees(lambda seen: any(text in seen for text in wanted), seconds)
 
     def wait_for(self, text: str, seconds: float) -> None:
-        """The same, but BenchmarkError when it isn't."""
-        if not self.sees(text, seconds):
+        """Return as soon as `text` is painted; BenchmarkError when it isn't within `seconds`."""
+        if not self.sees(text, seconds=seconds):
             raise BenchmarkError(f"After {seconds:g} s {text!r} was not painted. {self._last_words()}")
 
     def wait_for_paint(self, seconds: float) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dsterm.core.models import Cost, Usage
+from dsterm.core.text import valid_text
 from dsterm.store.ledger import Asked, StepRow
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def select(connection: sqlite3.Connection, asked: Asked) -> list[StepRow]:
     """The rows that `asked` describes, by time."""
     conditions: dict[str, str | int | None] = {
         "session = ?": asked.session,
-        "folder = ?": None if asked.folder is None else str(asked.folder),
+        "folder = ?": None if asked.folder is None else valid_text(str(asked.folder)),
         "at >= ?": None if asked.since is None else _moment(asked.since),
         "at < ?": None if asked.before is None else _moment(asked.before),
         "is_demo = ?": None if asked.with_demo else 0,

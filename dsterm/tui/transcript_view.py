@@ -76,6 +76,11 @@ class TranscriptView(ScrollView, can_focus=False):
         self.strips_made = 0
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether something is shown with the next frame only."""
+        return self._timer is not None
+
+    @property
     def lines_below(self) -> int:
         """Lines that came since the user scrolled away."""
         return 0 if self.is_following else max(0, self._layout.total - self._seen_total)

@@ -15,7 +15,9 @@ from dsterm.core.errors import WorkspaceError
 
 def resolve_inside(path: str, root: Path) -> Path:
     """The real place of `path` below `root` (itself resolved); it need not exist. WorkspaceError says what to write instead."""
-    _check_characters(path)
+    # Where the workspace itself stands is the user's business, whatever it is called.
+    if path != str(root):
+        _check_characters(path.removeprefix(f"{root}{os.sep}"))
     if path.startswith("~"):
         raise WorkspaceError(f"{path} starts in a home folder. Write the path relative to the workspace instead.")
     lexical = Path(os.path.normpath(root / path))

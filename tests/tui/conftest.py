@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from screen_fakes import FakeConversation, options
+from textual.pilot import Pilot
+
+from dsterm.tui.app import DstermApp
+
+Running = AbstractAsyncContextManager[tuple[DstermApp, Pilot[int]]]
+Start = Callable[..., Running]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    @asynccontextmanager
+    async def running(
+        conversation: FakeConversation, *, size: tuple[int, int] = (80, 24), **more: object
+    ) -> AsyncIterator[tuple[DstermApp, Pilot[int]]]:
+        app = DstermApp(conversation, options(tmp_path, conversation, **more))
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            yield app, pilot
+
+    return running
+
+
+async def settle(app: DstermApp, pilot: Pilot[int]) -> None:
+    """Wait until nothing runs and what is shown is drawn."""
+    while app.turns.is_busy:
+        await pilot.pause(0.02)
+    await drawn(app, pilot)
+
+
+async def drawn(app: DstermApp, pilot: Pilot[int]) -> None:
+    while app.view.is_waiting:
+        await pilot.pause(0.02)
+    await pilot.pause()
+
+
+async def send(pilot: Pilot[int], app: DstermApp, text: str) -> None:
+    app.composer.set_draft(text)
+    await pilot.press("enter")
+    await pilot.pause()
+
+
+async def asked(app: DstermApp, pilot: Pilot[int]) -> None:
+    """Wait until a question has the focus."""
+    while not app.dock.has_focus:
+        app.conversation.clock.seconds += 0.3  # type: ignore[attr-defined]
+        await pilot.pause(0.02)
+    await drawn(app, pilot)
+
+
+def screen_text(app: DstermApp) -> list[str]:
+    """Every row of the screen as plain text, without the scrollbar."""
+    width, height = app.size
+    rows = app.screen._compositor.render_strips()
+    return ["".join(segment.text for segment in strip).rstrip()[:width] for strip in rows][:height]
