@@ -66,10 +66,10 @@ async def run_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
 
 
 def refuse_cut_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
-    """Answer calls whose arguments were cut off by the output limit: none of them runs."""
+    """Answer calls whose arguments may be cut off: none of them runs."""
     for call in calls:
         live.emit(ToolRequested(call=call))
-        content = "This call was cut off by the output limit, so it did not run. Split the work into smaller calls."
+        content = "This call was cut off before its end, so it did not run. Split the work into smaller calls."
         live.emit(ToolEnded(id=call.id, result=ToolResult(outcome=Outcome.FAILED, content=content, summary="cut off")))
 
 

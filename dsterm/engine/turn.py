@@ -18,6 +18,9 @@ from dsterm.engine.tool_run import refuse_cut_calls, run_calls
 _PLAN_NOTE = "[Plan mode is on: nothing may be changed or run. Read what you need and answer with a plan.]"
 _PLAN_OVER_NOTE = "[Plan mode is off: changes may be made again.]"
 
+_CUT_OFF = frozenset({StopReason.LENGTH, StopReason.CONTENT_FILTER, StopReason.INSUFFICIENT_RESOURCE})
+"""Ends that can leave a tool call half written."""
+
 
 async def run_turn(live: LiveSession, prompt: str) -> None:
     """Answer `prompt`. Events go out through `live`; nothing is raised for what a provider, a tool or the user does."""
@@ -60,26 +63,32 @@ async def _after_step(live: LiveSession, ended: StepEnded) -> TurnEnded | None:
     if ended.failure is not None:
         return TurnEnded(reason=TurnEnd.FAILED, text=ended.failure.sentence)
     message = live.session.messages[-1]
-    if not isinstance(message, AssistantMessage):
-        return TurnEnded(
-            reason=TurnEnd.FAILED, text="The model sent an empty answer. Send the prompt again, or switch the model."
-        )
-    if message.tool_calls and ended.stop is StopReason.LENGTH:
-        refuse_cut_calls(live, message.tool_calls)
+    calls = message.tool_calls if isinstance(message, AssistantMessage) else ()
+    if calls and ended.stop not in _CUT_OFF:
+        await run_calls(live, calls)
         return None
-    if message.tool_calls:
-        await run_calls(live, message.tool_calls)
-        return None
+    if calls:
+        refuse_cut_calls(live, calls)
+        if ended.stop is StopReason.LENGTH:
+            return None
     match ended.stop:
         case StopReason.LENGTH:
             return TurnEnded(
                 reason=TurnEnd.CUT, text="The answer was cut at the output limit. Say “continue” to go on."
             )
         case StopReason.CONTENT_FILTER:
-            return TurnEnded(reason=TurnEnd.FAILED, text="The provider's content filter ended the answer.")
+            return TurnEnded(
+                reason=TurnEnd.FAILED,
+                text="The provider's content filter ended the answer. Say it in other words, or switch the model.",
+            )
         case StopReason.INSUFFICIENT_RESOURCE:
             return TurnEnded(
                 reason=TurnEnd.FAILED, text="The provider ran out of capacity in mid-answer. Send the prompt again."
+            )
+        case _ if not isinstance(message, AssistantMessage):
+            return TurnEnded(
+                reason=TurnEnd.FAILED,
+                text="The model sent an empty answer. Send the prompt again, or switch the model.",
             )
         case _ if not message.content.strip():
             return TurnEnded(

@@ -77,7 +77,7 @@ class SessionStore:
         if len(found) == 1:
             return found[0]
         if not found:
-            raise UsageError(f"No session has the id {prefix[:60]!r}; /resume in the screen lists them.")
+            raise UsageError(f"No session has the id {prefix[:60]!r}; /resume in the screen lists what --resume takes.")
         some = ", ".join(found[-3:])
         raise UsageError(f"{len(found)} sessions begin with {prefix!r} (the last ones: {some}); write more of the id.")
 
@@ -133,7 +133,9 @@ class SessionStore:
 
     def _path(self, id_: str) -> Path:
         if not _ID.fullmatch(id_):
-            raise UsageError("A session id has only letters, digits, `-` and `_`; /resume in the screen lists them.")
+            raise UsageError(
+                "A session id has only letters, digits, `-` and `_`; /resume in the screen lists what --resume takes."
+            )
         return self._folder / f"{id_}{_SUFFIX}"
 
 

@@ -119,7 +119,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
 
     def _painted(self) -> None:
         if self.themes.trouble:
-            self.say(self.themes.trouble, NoticeLevel.WARNING)
+            self.view.show(self.turns.notice(self.themes.trouble, NoticeLevel.WARNING))
         if self.options.on_ready is not None:
             self.run_worker(self.options.on_ready, thread=True, group="ready", exit_on_error=False)
         if self.options.prompt:

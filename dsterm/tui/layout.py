@@ -100,6 +100,15 @@ class Layout:
             rows -= self._heights.height(index)
             index += 1
 
+    def measure_back(self, place: Place, rows: int) -> None:
+        """Lay out the blocks before `place` until `rows` lines above it are known."""
+        rows -= place.row
+        index = place.index - 1
+        while rows > 0 and index >= 0:
+            self._measure(index)
+            rows -= self._heights.height(index)
+            index -= 1
+
     def _measure(self, index: int) -> None:
         if not self._heights.is_exact(index):
             self._heights.set(index, len(self._lines(index)))

@@ -9,9 +9,12 @@ from operator import itemgetter
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style as Look
+from textual.cache import LRUCache
 from textual.strip import Strip
 
 from dsterm.render.style import Line, Span, Style
+
+_KEPT = 2048
 
 Looks = Mapping[Style, Look]
 """The colours of every role, each with its background; a theme makes one."""
@@ -63,3 +66,32 @@ class Painter:
             )
             self._cache[key] = look
         return look
+
+
+class StripCache:
+    """Strips of lines by where they stand: made anew only where the line, the width or the colours differ. `made` counts."""
+
+    def __init__(self, painter: Painter) -> None:
+        self._painter = painter
+        self._strips: LRUCache[tuple[int, int], tuple[Line, int, int, Strip]] = LRUCache(_KEPT)
+        self.made = 0
+
+    def find(self, key: tuple[int, int], line: Line, width: int) -> Strip | None:
+        """The strip made before for exactly this."""
+        known = self._strips.get(key)
+        if known is None or known[0] != line or known[1:3] != (width, self._painter.revision):
+            return None
+        return known[3]
+
+    def strip(self, key: tuple[int, int], line: Line, width: int) -> Strip:
+        """The strip for `line` at `key`."""
+        strip = self.find(key, line, width)
+        if strip is None:
+            strip = self._painter.strip(line, width)
+            self._strips[key] = (line, width, self._painter.revision, strip)
+            self.made += 1
+        return strip
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._strips.clear()

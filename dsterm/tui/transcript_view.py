@@ -13,7 +13,6 @@ from typing import ClassVar
 
 import msgspec
 from textual import events
-from textual.cache import LRUCache
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -28,14 +27,14 @@ from dsterm.render.blocks import BlockKind
 from dsterm.render.style import EMPTY, Line
 from dsterm.render.transcript import Transcript
 from dsterm.tui.layout import Layout, Place
-from dsterm.tui.paint import Painter
+from dsterm.tui.paint import Painter, StripCache
 from dsterm.tui.selecting import highlighted, selected_text
 
 _FASTEST = 0.08
 _SLOWEST = 0.5
 _COST_FACTOR = 8.0
 _THUMB_SECONDS = 0.5
-_STRIPS = 2048
+_NEAR_PAGES = 4
 
 
 class TranscriptSource(msgspec.Struct, frozen=True):
@@ -63,7 +62,7 @@ class TranscriptView(ScrollView, can_focus=False):
         self._source = source
         self._transcript = source.transcript()
         self._layout = Layout(self._transcript, self._now, 0)
-        self._strips: LRUCache[tuple[int, int], tuple[Line, int, int, Strip]] = LRUCache(_STRIPS)
+        self._strips = StripCache(painter)
         self._timer: Timer | None = None
         self._thumb_timer: Timer | None = None
         self._cost = 0.0
@@ -73,7 +72,6 @@ class TranscriptView(ScrollView, can_focus=False):
         self._is_placing = False
         self.is_following = True
         self.frames = 0
-        self.strips_made = 0
 
     @property
     def is_waiting(self) -> bool:
@@ -198,8 +196,16 @@ class TranscriptView(ScrollView, can_focus=False):
             start, end = self._layout.span(index)
             for place in range(max(start, self.scroll_offset.y), min(end, self.scroll_offset.y + self.size.height)):
                 found = self._layout.find(place)
-                if found is not None and self._known_strip(found, self._layout.line(found)) is None:
+                if found is not None and not self._is_known(found):
                     self.refresh(Region(0, place - self.scroll_offset.y, self.size.width, 1))
+
+    def _is_known(self, place: Place) -> bool:
+        return self._strips.find((place.key, place.row), self._layout.line(place), self.size.width) is not None
+
+    @property
+    def strips_made(self) -> int:
+        """Lines painted so far."""
+        return self._strips.made
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """The place changed; when the user did that, following may begin or end."""
@@ -213,8 +219,18 @@ class TranscriptView(ScrollView, can_focus=False):
         self.is_following = round(new_value) >= self.max_scroll_y
         if was_following and not self.is_following:
             self._seen_total = self._layout.total
-        self._place()
+        self._settle_scroll(round(old_value), round(new_value))
         self.post_message(self.Moved())
+
+    def _settle_scroll(self, old: int, new: int) -> None:
+        """Lay out what came into sight. Going up, what was only guessed above must not shift what the reader just saw."""
+        anchor = self._layout.find(old)
+        if self.is_following or anchor is None or not 0 < old - new <= _NEAR_PAGES * self.size.height:
+            self._place()
+            return
+        self._layout.measure_back(anchor, old - new)
+        self._set_total(max(0, self._layout.where(anchor) - (old - new)))
+        self._place()
 
     def on_resize(self, _event: events.Resize) -> None:
         """Another size: guess all heights from the old ones and lay out what is in sight."""
@@ -240,22 +256,6 @@ class TranscriptView(ScrollView, can_focus=False):
         self.is_following = self.scroll_offset.y >= self.max_scroll_y
         self.post_message(self.Moved())
 
-    def _known_strip(self, place: Place, line: Line) -> Strip | None:
-        """The strip made for exactly this line, if there is one."""
-        known = self._strips.get((place.key, place.row))
-        if known is None or known[0] != line or known[1:3] != (self.size.width, self._painter.revision):
-            return None
-        return known[3]
-
-    def _strip(self, place: Place) -> tuple[Line, Strip]:
-        line = self._layout.line(place)
-        strip = self._known_strip(place, line)
-        if strip is None:
-            strip = self._painter.strip(line, self.size.width)
-            self._strips[place.key, place.row] = (line, self.size.width, self._painter.revision, strip)
-            self.strips_made += 1
-        return line, strip
-
     def render_line(self, y: int) -> Strip:
         """Textual asks for line `y` of what is in sight."""
         number = y + self.scroll_offset.y
@@ -263,7 +263,8 @@ class TranscriptView(ScrollView, can_focus=False):
         if place is None:
             return self._painter.strip(self._empty_line(number), self.size.width)
         began = time.thread_time()
-        line, strip = self._strip(place)
+        line = self._layout.line(place)
+        strip = self._strips.strip((place.key, place.row), line, self.size.width)
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(number)) is not None:
             strip = highlighted(strip, line.text, span, self.screen.get_component_rich_style("screen--selection"))

@@ -47,6 +47,8 @@ _FOOT = "The key is kept in your system's keyring. Nothing is sent until you ask
 class WelcomeScreen(Screen[None], inherit_bindings=False):
     """One page; each step replaces what stands below its title."""
 
+    AUTO_FOCUS = ""
+
     def __init__(self, welcome: Welcome) -> None:
         super().__init__()
         self._welcome = welcome
@@ -128,6 +130,7 @@ class WelcomeScreen(Screen[None], inherit_bindings=False):
                 self._ask_key(self._welcome.providers[0])
             case "2":
                 self._show_only(self._providers)
+                self._providers.highlighted = 0
                 self._providers.focus()
             case _:
                 self._welcome.choose_demo()

@@ -49,8 +49,10 @@ async def send(pilot: Pilot[int], app: DstermApp, text: str) -> None:
 
 async def asked(app: DstermApp, pilot: Pilot[int]) -> None:
     """Wait until a question has the focus."""
+    while app.dock.current is None:
+        await pilot.pause(0.02)
+    app.options.clock.seconds += 1.0  # type: ignore[attr-defined]
     while not app.dock.has_focus:
-        app.conversation.clock.seconds += 0.3  # type: ignore[attr-defined]
         await pilot.pause(0.02)
     await drawn(app, pilot)
 
@@ -59,4 +61,4 @@ def screen_text(app: DstermApp) -> list[str]:
     """Every row of the screen as plain text, without the scrollbar."""
     width, height = app.size
     rows = app.screen._compositor.render_strips()
-    return ["".join(segment.text for segment in strip).rstrip()[:width] for strip in rows][:height]
+    return ["".join(segment.text for segment in strip)[: width - 1].rstrip() for strip in rows][:height]

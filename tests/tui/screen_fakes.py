@@ -43,7 +43,11 @@ from dsterm.tui.keys import ScreenCommand
 
 START = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
 PRICE = Price(
-    input=Decimal("1.6"), output=Decimal("3.2"), cache_read=Decimal("0.135"), since=START.date(), source="https://novita.ai"
+    input=Decimal("1.6"),
+    output=Decimal("3.2"),
+    cache_read=Decimal("0.135"),
+    since=START.date(),
+    source="https://novita.ai",
 )
 PRO = ModelCard(
     id="deepseek/deepseek-v4-pro",
@@ -123,14 +127,30 @@ class FakeConversation:
     def commands(self) -> tuple[ScreenCommand, ...]:
         return (
             ScreenCommand(
-                name="/model", usage="/model [pro|flash|ID]", help="choose the model of the next request", choices=("pro", "flash")
+                name="/model",
+                usage="/model [pro|flash|ID]",
+                help="choose the model of the next request",
+                choices=("pro", "flash"),
             ),
-            ScreenCommand(name="/mode", aliases=("/think",), usage="/mode [MODE]", help="how much it reasons", choices=tuple(ThinkingMode)),
-            ScreenCommand(name="/permissions", usage="/permissions [MODE]", help="what needs no question", choices=tuple(PermissionMode)),
+            ScreenCommand(
+                name="/mode",
+                aliases=("/think",),
+                usage="/mode [MODE]",
+                help="how much it reasons",
+                choices=tuple(ThinkingMode),
+            ),
+            ScreenCommand(
+                name="/permissions",
+                usage="/permissions [MODE]",
+                help="what needs no question",
+                choices=tuple(PermissionMode),
+            ),
             ScreenCommand(name="/attach", usage="/attach PATH_OR_URL[@REV]", help="put a repo into the window"),
             ScreenCommand(name="/cost", usage="/cost", help="what this session came to"),
             ScreenCommand(name="/new", aliases=("/clear",), usage="/new", help="begin a new session"),
-            ScreenCommand(name="/resume", aliases=("/sessions",), usage="/resume [ID]", help="go on with an earlier session"),
+            ScreenCommand(
+                name="/resume", aliases=("/sessions",), usage="/resume [ID]", help="go on with an earlier session"
+            ),
         )
 
     def envelope(self, event: Event) -> Envelope:
@@ -284,7 +304,7 @@ QUESTION = QuestionAsked(
 REASONING = (
     "The test compares a token's exp with datetime.now(), which is naive, while the fixture builds an aware value in UTC, so the "
     "comparison raises before the assertion. is_expired() is called from two places; only the middleware cares about the zone. "
-    "So the smallest fix is to make now aware in is_expired and leave the callers alone. Let me read the file and look for others."
+    "So the smallest fix is to make now aware in is_expired and leave the callers alone. Let me read the file and look."
 )
 
 

@@ -1,7 +1,17 @@
 from __future__ import annotations
 
 from conftest import Start, asked, drawn, screen_text, send, settle
-from screen_fakes import ANSWER, REASONING, FakeConversation, StillClock, Wait, answer_turn, full_turn, options, tool_events
+from screen_fakes import (
+    ANSWER,
+    REASONING,
+    FakeConversation,
+    StillClock,
+    Wait,
+    answer_turn,
+    full_turn,
+    options,
+    tool_events,
+)
 
 from dsterm.core.errors import ProviderError
 from dsterm.core.events import Answer
@@ -209,7 +219,9 @@ async def test_a_full_turn_with_tools_reads_as_drawn(start: Start) -> None:
 async def test_work_for_a_frame_does_not_grow_with_the_transcript(start: Start) -> None:
     async def strips_for_one_answer(turns: int) -> int:
         before = FakeConversation(clock=StillClock())
-        for event in [event for _ in range(turns) for event in answer_turn("", ANSWER) if "Delta" not in type(event).__name__]:
+        for event in [
+            event for _ in range(turns) for event in answer_turn("", ANSWER) if "Delta" not in type(event).__name__
+        ]:
             before.envelope(event)
         before.turns = [answer_turn("", "One line of words that streams.")]
         async with start(before) as (app, pilot):
