@@ -14,6 +14,7 @@ import msgspec
 
 from benchmarks.attach import measure_attach
 from benchmarks.bench import Bench
+from benchmarks.edits import measure_edits
 from benchmarks.figures import BenchmarkError, Row
 from benchmarks.flood import measure_flood
 from benchmarks.machine import this_machine
@@ -28,6 +29,7 @@ GROUPS: dict[str, tuple[str, Callable[[Bench], list[Row]]]] = {
     "screen": ("the screen in a terminal of 120x40 until it is usable, settled, idle", measure_screen),
     "one-shot": ("dsterm -p hi, and the size of its request", measure_one_shot),
     "flood": ("20,000 tokens at full speed, without and with the screen; 100,000 with --long", measure_flood),
+    "edits": ("edits and patches in a file of 10 MB and over 1,000 files, and what half of it takes", measure_edits),
     "attach": ("git repositories of 1,000 and 5,000 files, against their ingredients run bare", measure_attach),
 }
 

@@ -29,7 +29,9 @@ from dsterm.store.index import Index
 from dsterm.store.packs import PackFolder
 from dsterm.store.sessions import SessionStore, new_session_id
 from dsterm.tools.toolbox import build_toolbox
+from dsterm.workspace.checkpoints import Checkpoints, project_name
 from dsterm.workspace.git import Git
+from dsterm.workspace.leftovers import Interrupted
 from dsterm.workspace.local import LocalWorkspace
 from dsterm.workspace.programs import find_program, program_folders
 
@@ -69,6 +71,8 @@ def build_parts(plan: LaunchPlan, demo_url: str) -> EngineParts:
     counter = V4Counter()
     clock, random = SystemClock(), SystemRandom()
     sessions = _sessions(plan)
+    project = plan.paths.checkpoints / project_name(workspace.root)
+    checkpoints = Checkpoints(workspace.root, project if sessions else None)
     return EngineParts(
         config=config,
         catalog=catalog,
@@ -76,6 +80,7 @@ def build_parts(plan: LaunchPlan, demo_url: str) -> EngineParts:
         warm=connections.warm,
         toolbox=toolbox,
         workspace=workspace,
+        checkpoints=checkpoints,
         counter=counter,
         clock=clock,
         new_id=lambda: new_event_id(random),
@@ -90,6 +95,7 @@ def build_parts(plan: LaunchPlan, demo_url: str) -> EngineParts:
         sessions=sessions,
         index=Index(plan.paths.index, sessions) if sessions else None,
         can_ask=not plan.is_headless,
+        interrupted=tuple(map(_interrupted, checkpoints.clean_up())),
     )
 
 
@@ -104,6 +110,14 @@ async def demo_repository(plan: LaunchPlan, folder: Path) -> None:
     make_sample_repo(folder)
     git = open_git(dataclasses.replace(plan, folder=folder))
     await git.begin("A small project with a bug in it")
+
+
+def _interrupted(found: Interrupted) -> str:
+    """What to say about a change that was cut off by a crash."""
+    return (
+        f"dsterm was stopped in the middle of changing {len(found.files)} files here. /resume {found.session} says which of "
+        "them are new; /undo there takes them back."
+    )
 
 
 def _sessions(plan: LaunchPlan) -> SessionStore | None:

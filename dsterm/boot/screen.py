@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import shlex
 import sys
 import tempfile
@@ -101,6 +102,7 @@ async def show_screen(plan: LaunchPlan, open_engine: OpenEngine) -> int:
             title=f"dsterm · {plan.folder.name}",
             redact=lambda text: redact(text, ()),
             on_ready=engine.warm,
+            editor=_editor(plan),
         )
         for source in plan.attachments:
             async for _ in engine.command(f"/attach {shlex.quote(source)}"):
@@ -111,3 +113,9 @@ async def show_screen(plan: LaunchPlan, open_engine: OpenEngine) -> int:
 
 def _theme_folders(plan: LaunchPlan) -> tuple[Path, ...]:
     return (plan.paths.themes, builtin_theme_folder())
+
+
+def _editor(plan: LaunchPlan) -> str:
+    """The user's editor; else the one that every system of the kind has."""
+    named = plan.environment.get("VISUAL") or plan.environment.get("EDITOR")
+    return named or ("notepad" if os.name == "nt" else "vi")

@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import os
 import sys
+import threading
+import time
 from contextlib import AsyncExitStack
 
 from dsterm.boot.assembly import build_engine
@@ -14,6 +16,7 @@ from dsterm.boot.demo_server import start_demo_child
 from dsterm.boot.plan import LaunchPlan, plan_launch
 from dsterm.core.errors import DstermError, UsageError
 from dsterm.engine.engine import Engine
+from dsterm.workspace.prune_checkpoints import prune_checkpoints
 
 
 def start(flags: argparse.Namespace) -> int:
@@ -68,6 +71,8 @@ async def open_engine(plan: LaunchPlan, stack: AsyncExitStack) -> Engine:
         stack.push_async_callback(demo.close)
         demo_url = demo.url
     engine = build_engine(plan, demo_url)
+    if plan.is_saved:
+        threading.Thread(target=prune_checkpoints, args=(plan.paths.checkpoints, time.time()), daemon=True).start()
     stack.push_async_callback(engine.close)
     return engine
 

@@ -8,9 +8,8 @@ from decimal import Decimal
 import msgspec
 
 from dsterm.context.window import LEAST_OUTPUT, WindowParts, output_room
-from dsterm.core.events import Forecast
 from dsterm.core.messages import AssistantMessage, Message, Pack, ToolMessage, UserMessage
-from dsterm.core.models import ModelCard, PrefixLoss, ThinkingMode, Usage
+from dsterm.core.models import Forecast, ModelCard, PrefixLoss, ThinkingMode, Usage
 from dsterm.core.pricing import prompt_cost
 from dsterm.core.services import TokenCounter
 from dsterm.core.tools import ToolSpec

@@ -42,12 +42,16 @@ class Hunk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileDiff(msgspec.Struct, frozen=True, kw_only=True):
-    """The change of one file; `path` is relative to the workspace, `old_path` is set for a rename."""
+    """The change of one file; `path` is relative to the workspace, `old_path` is set for a rename, and for a copy.
+
+    `note` tells what changes beside the lines (`mode 644 → 755`, `final newline removed`), if anything does.
+    """
 
     path: str
     kind: ChangeKind
     hunks: tuple[Hunk, ...] = ()
     old_path: str = ""
+    note: str = ""
 
     @property
     def added(self) -> int:

@@ -7,23 +7,16 @@ with ToolEnded; `seq` has no gaps in a session; unknown kinds are kept on load.
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
 from dsterm.core.messages import AssistantMessage, Pack, ToolCall
-from dsterm.core.models import Cost, PermissionMode, Price, ThinkingMode, Usage
+from dsterm.core.models import Cost, Forecast, PermissionMode, Price, ThinkingMode, Usage
 from dsterm.core.provider import Failure, StopReason
+from dsterm.core.review import FileReview
 from dsterm.core.tools import Effect, Plan, Task, ToolResult
-
-
-class Forecast(msgspec.Struct, frozen=True, kw_only=True):
-    """What the next request will likely send: prompt tokens, those likely cached, and dollars for the prompt (None: unknown)."""
-
-    prompt_tokens: int
-    cached_tokens: int
-    dollars: Decimal | None
+from dsterm.core.undo_events import ChangesSaved, CheckpointSaved, Rewound, Undone
 
 
 class TurnStarted(msgspec.Struct, frozen=True, kw_only=True, tag="TurnStarted"):
@@ -181,10 +174,11 @@ class QuestionAsked(msgspec.Struct, frozen=True, kw_only=True, tag="QuestionAske
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a question: an option's `answer` and the words that came with it."""
+    """The answer to a question: an option's `answer`, the words that came with it, and what was made of each file."""
 
     answer: str
     text: str = ""
+    reviews: tuple[FileReview, ...] = ()
 
 
 class QuestionAnswered(msgspec.Struct, frozen=True, kw_only=True, tag="QuestionAnswered"):
@@ -281,6 +275,10 @@ Event = (
     | RepoAttached
     | RepoDetached
     | TasksChanged
+    | CheckpointSaved
+    | ChangesSaved
+    | Undone
+    | Rewound
     | Notice
     | UnknownEvent
 )

@@ -137,3 +137,11 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(hit=self.hit + other.hit, miss=self.miss + other.miss, output=self.output + other.output)
+
+
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next request will likely send: prompt tokens, those likely cached, and dollars for the prompt (None: unknown)."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    dollars: Decimal | None

@@ -19,11 +19,15 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands at a path: a folder or a regular file, its size in bytes, when it changed (seconds since 1970)."""
+    """What stands at a path: a folder or a regular file, its size in bytes, when it changed (seconds since 1970).
+
+    `mode` holds the permission bits.
+    """
 
     is_folder: bool
     size: int
     modified: float
+    mode: int = 0o644
 
 
 class SnapshotFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,8 +78,11 @@ class Workspace(Protocol):
         """All bytes of a regular file."""
         ...
 
-    def write_all(self, changes: Mapping[Path, bytes | None]) -> None:
-        """Write every file (None deletes it), or none of them: what was written is put back when one fails."""
+    def write_all(self, changes: Mapping[Path, bytes | None], modes: Mapping[Path, int] | None = None) -> None:
+        """Write every file (None deletes it), or none of them: what was written is put back when one fails.
+
+        Files keep their permission bits, new ones get the usual ones, but for those in `modes`.
+        """
         ...
 
     async def files(self, folder: Path) -> list[Path]:

@@ -13,11 +13,13 @@ from dsterm.engine.commands import Command, CommandSpec
 from dsterm.engine.cost_report import cost_report
 from dsterm.engine.live import LiveSession
 from dsterm.engine.opening import Opening
+from dsterm.engine.rewind import rewind
 from dsterm.engine.standing import model_list, session_list, status_report
+from dsterm.engine.undo import redo, undo
 
 _MODE_ALIASES = {"off": ThinkingMode.NON_THINK, "on": ThinkingMode.THINK, "max": ThinkingMode.THINK_MAX}
 
-_NEED_IDLE = frozenset({"/attach", "/detach", "/new", "/resume"})
+_NEED_IDLE = frozenset({"/attach", "/detach", "/new", "/resume", "/undo", "/redo", "/rewind"})
 """Commands that change what the running turn stands on."""
 
 _Choice = TypeVar("_Choice", ThinkingMode, PermissionMode)
@@ -46,6 +48,9 @@ class BuiltinCommands:
             _command("/permissions", self._permissions, "[MODE]", "choose what happens unasked", choices=permissions),
             _command("/attach", self._attach, "PATH_OR_URL[@REV]", "put the text of a git repo into the window"),
             _command("/detach", self._detach, "[SOURCE]", "take an attached repo out again"),
+            _command("/undo", self._undo, "[N]", "take back what the last turn did to files, or the last N turns"),
+            _command("/redo", self._redo, "[N]", "bring forward again what /undo took back"),
+            _command("/rewind", self._rewind, "[N [WAY]]", "go back to before a prompt: files, conversation or both"),
             _command("/cost", self._cost, "", "what this session came to, by request, model and mode"),
             _command("/status", self._status, "", "session, model, window, folder"),
             _command("/new", self._new, "", "begin a new session", ("/clear",)),
@@ -95,6 +100,15 @@ class BuiltinCommands:
         live.emit(RepoDetached(digest=chosen[0].digest))
         lost = "The provider's cache is lost from there on, once."
         live.notice(f"{chosen[0].source} is out of the conversation. {lost}", NoticeLevel.WARNING)
+
+    async def _undo(self, words: list[str]) -> None:
+        await undo(self._live(), words)
+
+    async def _redo(self, words: list[str]) -> None:
+        await redo(self._live(), words)
+
+    async def _rewind(self, words: list[str]) -> None:
+        await rewind(self._live(), words)
 
     async def _cost(self, _words: list[str]) -> None:
         self._live().notice(cost_report(self._live().journal.envelopes))

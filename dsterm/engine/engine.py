@@ -8,13 +8,16 @@ from collections.abc import AsyncIterator, Coroutine
 from dsterm.core.errors import DstermError, UsageError
 from dsterm.core.events import Answer, Envelope, NoticeLevel
 from dsterm.core.models import ModelCard, ThinkingMode
+from dsterm.core.review import ProposedFile
 from dsterm.core.status import Status
 from dsterm.engine.attach import attach
+from dsterm.engine.branch import branch
 from dsterm.engine.builtin_commands import BuiltinCommands
 from dsterm.engine.commands import CommandSpec, find_command, split_line
 from dsterm.engine.live import LiveSession
 from dsterm.engine.opening import Opening
 from dsterm.engine.parts import EngineParts
+from dsterm.engine.rewind import RewindPoint, rewind_points
 from dsterm.engine.snapshot import snapshot
 from dsterm.engine.turn import run_turn
 from dsterm.store.sessions import SessionSummary
@@ -31,6 +34,8 @@ class Engine:
         self._parts = parts
         self._opening = Opening(parts)
         self._live = self._opening.new()
+        for sentence in parts.interrupted:
+            self._live.notice(sentence, NoticeLevel.WARNING)
         self._task: asyncio.Task[None] | None = None
         self._is_turn_running = False
         self._commands = BuiltinCommands(self._opening, lambda: self._live, self._switch).table()
@@ -71,6 +76,10 @@ class Engine:
         """Answer a question that was asked."""
         self._live.questions.answer(question_id, answer)
 
+    def proposed(self, question_id: str) -> tuple[ProposedFile, ...]:
+        """The files of the change that a question is about, as they would be; none where they can't be edited."""
+        return self._live.questions.proposed(question_id)
+
     def steer(self, text: str) -> None:
         """Say something to the model before its next step."""
         self._live.steering.append(text)
@@ -87,6 +96,14 @@ class Engine:
     def transcript(self) -> tuple[Envelope, ...]:
         """Every durable event of the session so far."""
         return tuple(self._live.journal.envelopes)
+
+    def branch(self) -> tuple[Envelope, ...]:
+        """Those of them that the conversation goes through; what it was rewound from is left out."""
+        return tuple(branch(self._live.journal.envelopes))
+
+    def rewind_points(self) -> tuple[RewindPoint, ...]:
+        """The prompts that `/rewind N` goes back to, oldest first."""
+        return rewind_points(self._live.journal.envelopes)
 
     def sessions(self) -> list[SessionSummary]:
         """The sessions of this folder, newest first."""
@@ -121,6 +138,11 @@ class Engine:
     def _is_running(self) -> bool:
         return self._task is not None and not self._task.done()
 
+    @property
+    def _is_busy(self) -> bool:
+        """Whether something else than the asking task is running."""
+        return self._is_running and self._task is not asyncio.current_task()
+
     async def _drive(self, work: Coroutine[object, object, None]) -> AsyncIterator[Envelope]:
         if self._is_running:
             work.close()
@@ -153,8 +175,9 @@ class Engine:
         async def work() -> None:
             name, words = split_line(line)
             command = find_command(self._commands, name)
-            if command.needs_idle and self._is_turn_running:
-                raise UsageError(f"{command.spec.name} has to wait for the running turn; Esc stops it.")
+            if command.needs_idle and self._is_busy:
+                what = "turn" if self._is_turn_running else "command"
+                raise UsageError(f"{command.spec.name} has to wait for the running {what}; Esc stops it.")
             await command.run(words)
 
         await self._reported(work())

@@ -11,6 +11,7 @@ from typing import Protocol
 from dsterm.core.errors import DiskError
 from dsterm.core.events import DELTAS, Envelope, Event, MessageProgress, Notice, NoticeLevel, RepoAttached, TurnStarted
 from dsterm.core.services import Clock
+from dsterm.core.undo_events import Rewound
 
 
 class Log(Protocol):
@@ -66,7 +67,7 @@ class Journal:
         seq = self.envelopes[-1].seq if self.envelopes else 0
         if isinstance(event, DELTAS):
             return [Envelope(id="", parent="", seq=seq, at=self._clock.now(), event=event)]
-        parent = self.envelopes[-1].id if self.envelopes else ""
+        parent = self._parent(event)
         envelope = Envelope(id=self._new_id(), parent=parent, seq=seq + 1, at=self._clock.now(), event=event)
         self.envelopes.append(envelope)
         troubles = [*self._write(envelope), *self._index(envelope)]
@@ -78,6 +79,12 @@ class Journal:
         if self._log is not None:
             self._log.close()
             self._log = None
+
+    def _parent(self, event: Event) -> str:
+        """What `event` follows: the event before it, unless the conversation goes back to begin a branch."""
+        if isinstance(event, Rewound):
+            return event.to
+        return self.envelopes[-1].id if self.envelopes else ""
 
     def _write(self, envelope: Envelope) -> list[str]:
         """Write what is to be written; what to tell the user when that has just become impossible."""

@@ -10,7 +10,6 @@ from dsterm.core.events import (
     DELTAS,
     Envelope,
     Event,
-    Forecast,
     ModeChanged,
     ModelChanged,
     Notice,
@@ -19,9 +18,11 @@ from dsterm.core.events import (
     StepEnded,
     StepStarted,
 )
-from dsterm.core.models import ModelCard, PermissionMode, ThinkingMode
+from dsterm.core.models import Forecast, ModelCard, PermissionMode, ThinkingMode
 from dsterm.core.provider import Provider
 from dsterm.core.tools import Effect
+from dsterm.core.undo_events import Rewound
+from dsterm.engine.change_history import ChangeHistory
 from dsterm.engine.journal import Journal
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.engine.questions import PendingQuestions
@@ -64,6 +65,7 @@ class LiveSession:
         self.totals = totals
         self.journal = journal
         self.session = Session(journal.envelopes)
+        self.changes = ChangeHistory(journal.envelopes)
         self.provider = parts.catalog.provider(model.provider)
         self.model = model
         self.mode = mode
@@ -75,7 +77,6 @@ class LiveSession:
         self.repo = RepoState()
         self.forecasts: dict[tuple[object, ...], Forecast] = {}
         self.listener: Callable[[Envelope], None] | None = None
-        self.noted: PermissionMode | None = None
         self.has_warned_of_reasoning = False
         self._packs: dict[str, str] = {}
         self._connection: Provider | None = None
@@ -84,10 +85,18 @@ class LiveSession:
         """Record `event`, fold it in, and show it to whoever listens."""
         for envelope in self.journal.record(event):
             if not isinstance(envelope.event, DELTAS):
-                self.session.apply(envelope.event)
+                self._fold(envelope)
                 self.totals.take(envelope.event)
             if self.listener is not None:
                 self.listener(envelope)
+
+    def _fold(self, envelope: Envelope) -> None:
+        self.changes.apply(envelope)
+        if isinstance(envelope.event, Rewound):
+            self.session = Session(self.journal.envelopes)
+            self.forecasts.clear()
+        else:
+            self.session.apply(envelope.event)
 
     def notice(self, text: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
         """Say something to the reader."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from dsterm.core.errors import UsageError
-from dsterm.core.events import Envelope
+from dsterm.core.events import Envelope, NoticeLevel
 from dsterm.core.models import ModelCard, ThinkingMode
+from dsterm.engine.aftermath import inspect
 from dsterm.engine.journal import Journal, Log
 from dsterm.engine.live import LiveSession, RunTotals
 from dsterm.engine.parts import EngineParts
@@ -50,8 +52,14 @@ class Opening:
         journal = self._journal(log.id, None)
         journal.load(envelopes, log)
         live = LiveSession(self._parts, journal, RunTotals(), *self._choice(envelopes))
-        for event in missing_ends(envelopes, live.model, self._parts.counter):
+        look = partial(inspect, self._parts.checkpoints)
+        for event in missing_ends(envelopes, live.model, self._parts.counter, look):
             live.emit(event)
+        if live.changes.unfinished_undo is not None:
+            live.notice(
+                "dsterm was stopped in the middle of /undo, /redo or /rewind; the same again finishes it.",
+                NoticeLevel.WARNING,
+            )
         # What an earlier run left open is not this run's spending.
         live.totals = self._totals
         return live

@@ -17,6 +17,7 @@ from dsterm.store.index import Index
 from dsterm.store.packs import PackFolder
 from dsterm.store.sessions import SessionStore
 from dsterm.tools.toolbox import Toolbox
+from dsterm.workspace.checkpoints import Checkpoints
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class EngineParts:
 
     `connect` raises UsageError when there is no key; `warm` loads, in a thread, what a request needs; `pack` reads a repository
     and counts it, telling its progress; `sessions`, `index` and `packs` are None when nothing is to be saved; `can_ask` is
-    False where no one can answer.
+    False where no one can answer; `interrupted` are sentences about changes that a dsterm before this one was killed in.
     """
 
     config: Config
@@ -41,6 +42,7 @@ class EngineParts:
     connect: Callable[[ProviderCard], Provider]
     toolbox: Toolbox
     workspace: Workspace
+    checkpoints: Checkpoints
     counter: TokenCounter
     clock: Clock
     new_id: Callable[[], str]
@@ -56,3 +58,4 @@ class EngineParts:
     index: Index | None
     warm: Callable[[ProviderCard], None]
     can_ask: bool = True
+    interrupted: tuple[str, ...] = ()

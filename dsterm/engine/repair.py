@@ -1,4 +1,7 @@
-"""What a session needs after a crash so that every begin has its end; pure: events in, the missing events out."""
+"""What a session needs after a crash so that every begin has its end: events in, the missing events out.
+
+The disk is only looked at through the function that is handed in, and only for changes of files that were under way.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from dsterm.core.events import (
     Answer,
     Envelope,
     Event,
-    Forecast,
     MessageAdded,
     MessageProgress,
+    Notice,
+    NoticeLevel,
     QuestionAnswered,
     QuestionAsked,
     StepEnded,
@@ -23,11 +27,13 @@ from dsterm.core.events import (
     TurnStarted,
 )
 from dsterm.core.messages import AssistantMessage, ToolCall
-from dsterm.core.models import ModelCard, Usage
+from dsterm.core.models import Forecast, ModelCard, Usage
 from dsterm.core.pricing import cost_of
 from dsterm.core.provider import StopReason
 from dsterm.core.services import TokenCounter
-from dsterm.core.tools import Outcome, ToolResult
+from dsterm.core.tools import Outcome, Plan, ToolResult
+from dsterm.core.undo_events import ChangesSaved, CheckpointSaved
+from dsterm.engine.aftermath import Aftermath, Inspect
 from dsterm.engine.questions import DENY
 
 
@@ -41,7 +47,9 @@ class _OpenEnds:
         self.reasoning = ""
         self.has_message = False
         self.calls: dict[str, ToolCall] = {}
-        self.started: set[str] = set()
+        self.started: dict[str, Plan | None] = {}
+        self.checkpoints: dict[str, CheckpointSaved] = {}
+        self.recorded: set[str] = set()
         self.questions: set[str] = set()
 
     def take(self, event: Event) -> None:
@@ -63,9 +71,13 @@ class _OpenEnds:
             case StepEnded():
                 self.step = None
             case ToolRequested():
-                self.started.add(event.call.id)
+                self.started[event.call.id] = event.plan
             case ToolEnded():
                 self.calls.pop(event.id, None)
+            case CheckpointSaved():
+                self.checkpoints[event.call_id] = event
+            case ChangesSaved():
+                self.recorded.add(event.call_id)
             case QuestionAsked():
                 self.questions.add(event.id)
             case QuestionAnswered():
@@ -74,9 +86,12 @@ class _OpenEnds:
                 pass
 
 
-def missing_ends(envelopes: Iterable[Envelope], card: ModelCard | None, counter: TokenCounter) -> list[Event]:
+def missing_ends(
+    envelopes: Iterable[Envelope], card: ModelCard | None, counter: TokenCounter, inspect: Inspect
+) -> list[Event]:
     """The events to append to a session that stopped in the middle: what was streamed, marked as cut; its estimated cost at
-    the price of `card`; an answer to every tool call; the end of the turn. Empty for a session that ended well.
+    the price of `card`; an answer to every tool call, with what `inspect` finds of the files it was changing; the end of the
+    turn. Empty for a session that ended well.
     """
     open_ends = _OpenEnds()
     for envelope in envelopes:
@@ -87,7 +102,13 @@ def missing_ends(envelopes: Iterable[Envelope], card: ModelCard | None, counter:
     if open_ends.step is not None:
         events += _end_of_step(open_ends, open_ends.step, card, counter)
     events += [QuestionAnswered(id=id_, answer=Answer(answer=DENY), by="policy") for id_ in sorted(open_ends.questions)]
-    events += [_end_of_call(call, was_started=call.id in open_ends.started) for call in open_ends.calls.values()]
+    for call in open_ends.calls.values():
+        checkpoint = open_ends.checkpoints.get(call.id)
+        if checkpoint is not None:
+            found = inspect(checkpoint, open_ends.started.get(call.id))
+            events += _end_of_change(call, found, is_recorded=call.id in open_ends.recorded)
+        else:
+            events.append(_end_of_call(call, was_started=call.id in open_ends.started))
     events.append(TurnEnded(reason=TurnEnd.CUT, text="dsterm stopped before this turn was over."))
     return events
 
@@ -126,3 +147,11 @@ def _end_of_call(call: ToolCall, *, was_started: bool) -> ToolEnded:
             outcome=Outcome.CANCELLED, content="dsterm stopped before this call ran.", summary="not run"
         )
     return ToolEnded(id=call.id, result=result)
+
+
+def _end_of_change(call: ToolCall, found: Aftermath, *, is_recorded: bool) -> list[Event]:
+    """What a change of files came to that was being written, for undo, the reader and the model."""
+    told = f"dsterm was stopped while this change was being written. Every file is whole. {found.words}"
+    result = ToolResult(outcome=Outcome.UNKNOWN, content=f"{told} Read what you go on with.", summary="unknown")
+    notice = Notice(text=f"{told} /undo takes back what was changed.", level=NoticeLevel.WARNING)
+    return [*([] if is_recorded else [found.changes]), ToolEnded(id=call.id, result=result), notice]

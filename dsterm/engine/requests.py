@@ -6,8 +6,8 @@ import msgspec
 
 from dsterm.context.forecast import forecast_request
 from dsterm.context.window import WindowParts, build_request
-from dsterm.core.events import Forecast, TurnEnd, TurnEnded
-from dsterm.core.models import ModelCard, PrefixLoss, ThinkingMode
+from dsterm.core.events import TurnEnd, TurnEnded
+from dsterm.core.models import Forecast, ModelCard, PrefixLoss, ThinkingMode
 from dsterm.core.provider import Request
 from dsterm.engine.live import LiveSession
 from dsterm.policy.budget import allowance

@@ -1,6 +1,6 @@
 """A session folded from its events: the conversation, what is attached, what it came to.
 
-No I/O; the same fold live and resumed.
+No I/O; the same fold live and resumed. What stands on a branch that was left counts for money and choices, not for what is said.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from dsterm.core.events import (
     ToolEnded,
     TurnStarted,
 )
-from dsterm.core.messages import AssistantMessage, Message, Pack, ToolMessage, UserMessage
+from dsterm.core.messages import Message, Pack, ToolMessage, UserMessage
 from dsterm.core.models import PermissionMode, ThinkingMode, Usage
 from dsterm.core.tools import Task
+from dsterm.engine.branch import on_branch
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,8 +59,13 @@ class Session:
         self.dollars: Decimal | None = Decimal(0)
         self.demo_dollars = Decimal(0)
         self.turn_dollars: Decimal | None = Decimal(0)
-        for envelope in envelopes:
-            self.apply(envelope.event)
+        self._call_ids: set[str] = set()
+        log = list(envelopes)
+        for envelope, is_said in zip(log, on_branch(log), strict=True):
+            if is_said:
+                self.apply(envelope.event)
+            else:
+                self._apply_aside(envelope.event)
 
     @property
     def packs(self) -> tuple[Pack, ...]:
@@ -67,10 +73,8 @@ class Session:
         return tuple(message for message in self.messages if isinstance(message, Pack))
 
     def call_ids(self) -> set[str]:
-        """The ids of all tool calls so far; a new call needs another one."""
-        return {
-            call.id for message in self.messages if isinstance(message, AssistantMessage) for call in message.tool_calls
-        }
+        """The ids of all tool calls so far, on every branch; a new call needs another one."""
+        return set(self._call_ids)
 
     def apply(self, event: Event) -> None:
         """Fold one event in."""
@@ -83,6 +87,7 @@ class Session:
                 self.messages.append(UserMessage(text=event.text))
             case MessageAdded():
                 self.messages.append(event.message)
+                self._call_ids.update(call.id for call in event.message.tool_calls)
             case ToolEnded():
                 self.messages.append(ToolMessage(call_id=event.id, content=event.result.content))
             case RepoAttached():
@@ -96,6 +101,23 @@ class Session:
                 self._book(event)
             case TasksChanged():
                 self.tasks = event.tasks
+            case _:
+                self._choose(event)
+
+    def _apply_aside(self, event: Event) -> None:
+        """Fold in an event of a branch that was left: it was paid for, and what was chosen stays chosen."""
+        match event:
+            case StepStarted():
+                self.provider, self.model, self.mode = event.provider, event.model, event.mode
+            case StepEnded() if event.usage is not None:
+                self._pay(event)
+            case MessageAdded():
+                self._call_ids.update(call.id for call in event.message.tool_calls)
+            case _:
+                self._choose(event)
+
+    def _choose(self, event: Event) -> None:
+        match event:
             case ModelChanged():
                 self.provider, self.model = event.provider, event.model
             case ModeChanged():
@@ -121,6 +143,9 @@ class Session:
         if not event.usage.is_estimate and self.sent is not None:
             self.last_request = LastRequest(messages=self.sent.messages, mode=self.sent.mode, usage=event.usage)
             self.messages_at_last_step = len(self.messages)
+        self._pay(event)
+
+    def _pay(self, event: StepEnded) -> None:
         total = event.cost.total if event.cost else None
         self.turn_dollars = None if total is None or self.turn_dollars is None else self.turn_dollars + total
         if event.is_demo:

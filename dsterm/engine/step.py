@@ -6,7 +6,6 @@ import asyncio
 from contextlib import aclosing
 
 from dsterm.core.events import (
-    Forecast,
     MessageAdded,
     MessageProgress,
     NoticeLevel,
@@ -19,7 +18,7 @@ from dsterm.core.events import (
     ToolCallDelta,
 )
 from dsterm.core.messages import AssistantMessage
-from dsterm.core.models import ThinkingMode, Usage
+from dsterm.core.models import Forecast, ThinkingMode, Usage
 from dsterm.core.pricing import cost_of
 from dsterm.core.provider import (
     Delta,

@@ -9,12 +9,14 @@ import asyncio
 
 import msgspec
 
-from dsterm.core.errors import ToolError, WorkspaceError
-from dsterm.core.events import Answer, QuestionAnswered, TasksChanged, ToolEnded, ToolProgress, ToolRequested
+from dsterm.core.errors import DiskError, ToolError, WorkspaceError
+from dsterm.core.events import TasksChanged, ToolEnded, ToolProgress, ToolRequested
 from dsterm.core.messages import ToolCall
 from dsterm.core.tools import Effect, Outcome, PreparedCall, ToolResult
+from dsterm.engine.approval import approve
 from dsterm.engine.live import LiveSession
-from dsterm.engine.questions import DENY, ONCE, SESSION, edit_question
+from dsterm.engine.saved_run import run_saved
+from dsterm.engine.uninterrupted import uninterrupted
 from dsterm.llm.repair import parse_arguments
 from dsterm.policy.permissions import Verdict, decide
 
@@ -45,11 +47,15 @@ async def run_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
             if isinstance(prepared, ToolResult):
                 end(call, prepared)
                 continue
-            refusal = await _refusal(live, call, prepared)
-            if refusal is not None:
-                end(call, refusal)
-            elif _only_reads(prepared):
+            decided = await _decided(live, call, prepared)
+            if isinstance(decided, ToolResult):
+                end(call, decided)
+                continue
+            prepared = decided
+            if _only_reads(prepared):
                 reads.append(asyncio.create_task(run_one(call, prepared)))
+            elif _is_brief(prepared):
+                await uninterrupted(run_one(call, prepared))
             else:
                 await run_one(call, prepared)
         await asyncio.gather(*reads)
@@ -77,6 +83,11 @@ def _only_reads(prepared: PreparedCall) -> bool:
     return set(prepared.plan.effects) == {Effect.READ}
 
 
+def _is_brief(prepared: PreparedCall) -> bool:
+    """Whether the call is over in a moment once it runs, so that it is let finish and its true end is told."""
+    return Effect.WRITE in prepared.plan.effects and set(prepared.plan.effects) <= {Effect.READ, Effect.WRITE}
+
+
 async def _prepare(live: LiveSession, call: ToolCall) -> PreparedCall | ToolResult:
     """The planned call, or the result that says why it can't be."""
     try:
@@ -85,11 +96,11 @@ async def _prepare(live: LiveSession, call: ToolCall) -> PreparedCall | ToolResu
         return ToolResult(outcome=Outcome.FAILED, content=str(error))
 
 
-async def _refusal(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> ToolResult | None:
-    """None when the call may run, else the result that says why not."""
+async def _decided(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> PreparedCall | ToolResult:
+    """What may run: the call, or what the user made of it; else the result that says why not."""
     decision = decide(call.name, prepared.plan.effects, live.rules())
     if decision.verdict is Verdict.ALLOW:
-        return None
+        return prepared
     if decision.verdict is Verdict.DENY:
         return ToolResult(outcome=Outcome.REFUSED, content=decision.reason, summary="not allowed")
     if not live.parts.can_ask:
@@ -97,32 +108,14 @@ async def _refusal(live: LiveSession, call: ToolCall, prepared: PreparedCall) ->
             f"Not allowed: {decision.reason}, and nobody can be asked in this run. Say what you would have changed."
         )
         return ToolResult(outcome=Outcome.REFUSED, content=content, summary="not allowed")
-    answer = await _ask(live, call, prepared)
-    if answer.answer == SESSION:
-        live.granted |= set(prepared.plan.effects)
-    if answer.answer in {ONCE, SESSION}:
-        return None
-    reason = f" Their reason: {answer.text}" if answer.text.strip() else ""
-    return ToolResult(outcome=Outcome.REFUSED, content=f"The user refused this change.{reason}", summary="refused")
-
-
-async def _ask(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> Answer:
-    question = edit_question(live.parts.new_id(), call.id, prepared.plan.subject)
-    live.emit(question)
-    try:
-        answer = await live.questions.wait(question.id)
-    except asyncio.CancelledError:
-        live.emit(QuestionAnswered(id=question.id, answer=Answer(answer=DENY), by="policy"))
-        raise
-    live.emit(QuestionAnswered(id=question.id, answer=answer))
-    return answer
+    return await approve(live, call, prepared)
 
 
 async def _run(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> ToolResult:
     clock = live.parts.clock
     started = clock.monotonic()
     try:
-        result = await prepared.run(lambda text: live.emit(ToolProgress(id=call.id, text=text)))
-    except (ToolError, WorkspaceError) as error:
+        result = await run_saved(live, call.id, prepared, lambda text: live.emit(ToolProgress(id=call.id, text=text)))
+    except (ToolError, WorkspaceError, DiskError) as error:
         result = ToolResult(outcome=Outcome.FAILED, content=str(error))
     return msgspec.structs.replace(result, seconds=round(clock.monotonic() - started, 3))

@@ -6,14 +6,16 @@ import asyncio
 
 from dsterm.core.errors import DstermError
 from dsterm.core.events import NoticeLevel, Steered, StepEnded, TurnEnd, TurnEnded, TurnStarted
-from dsterm.core.messages import AssistantMessage
+from dsterm.core.messages import AssistantMessage, UserMessage
 from dsterm.core.models import PermissionMode
 from dsterm.core.provider import StopReason
+from dsterm.engine.branch import branch
 from dsterm.engine.live import LiveSession
 from dsterm.engine.requests import next_request
 from dsterm.engine.rules import check_caps
 from dsterm.engine.step import run_step
 from dsterm.engine.tool_run import refuse_cut_calls, run_calls
+from dsterm.engine.undo_words import model_note
 
 _PLAN_NOTE = "[Plan mode is on: nothing may be changed or run. Read what you need and answer with a plan.]"
 _PLAN_OVER_NOTE = "[Plan mode is off: changes may be made again.]"
@@ -100,14 +102,20 @@ async def _after_step(live: LiveSession, ended: StepEnded) -> TurnEnded | None:
 
 
 async def _note(live: LiveSession) -> str:
-    """What the model should know before this prompt: where it is, once; that plan mode began or ended."""
+    """What the model should know before this prompt: where it is, once; what was undone; that plan mode began or ended."""
     live.repo = await live.parts.repo_state()
-    notes = []
-    if not any(isinstance(envelope.event, TurnStarted) for envelope in live.journal.envelopes):
-        notes.append(live.parts.note(live.repo))
-    if live.permission_mode is PermissionMode.PLAN and live.noted is not PermissionMode.PLAN:
+    said = [message.text for message in live.session.messages if isinstance(message, UserMessage)]
+    notes = [model_note(branch(live.journal.envelopes))]
+    if not said:
+        notes.insert(0, live.parts.note(live.repo))
+    was_planning = next((_PLAN_NOTE in text for text in reversed(said) if _is_about_plans(text)), False)
+    is_planning = live.permission_mode is PermissionMode.PLAN
+    if is_planning and not was_planning:
         notes.append(_PLAN_NOTE)
-    elif live.permission_mode is not PermissionMode.PLAN and live.noted is PermissionMode.PLAN:
+    elif was_planning and not is_planning:
         notes.append(_PLAN_OVER_NOTE)
-    live.noted = live.permission_mode
-    return "\n".join(notes)
+    return "\n".join(note for note in notes if note)
+
+
+def _is_about_plans(text: str) -> bool:
+    return _PLAN_NOTE in text or _PLAN_OVER_NOTE in text

@@ -8,45 +8,68 @@ from pathlib import Path
 
 import msgspec
 
-from dsterm.core.diff import ChangeKind, DiffLine, FileDiff, Hunk, LineKind, diff_texts
+from dsterm.core.diff import ChangeKind, FileDiff
 from dsterm.core.errors import ToolError
 from dsterm.core.tools import Effect, Outcome, Plan, PreparedCall, Progress, ToolResult
 from dsterm.core.workspace import Workspace
 from dsterm.tools.read_record import ReadRecord
+from dsterm.tools.syntax_check import new_problem
 
-_CONTEXT = 3
-_MOST_COMPARED = 20_000
-"""Lines that are compared one by one; beyond it the comparison would take minutes, and nobody would read it."""
-
-
-class FileBytes(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of a file before and after; None where there is no file."""
-
-    before: bytes | None
-    after: bytes | None
+_MOST_PROBLEMS = 10
 
 
-def prepare_changes(
-    workspace: Workspace, record: ReadRecord, files: Mapping[Path, FileBytes], diffs: tuple[FileDiff, ...]
-) -> PreparedCall:
-    """A call that writes `files` together, unless one of them is no longer what it was when this was planned."""
+class FileState(msgspec.Struct, frozen=True, kw_only=True):
+    """The content and the permission bits of a file; no content where there is no file, no `mode` for the usual one."""
 
-    def land() -> None:
-        for path, content in files.items():
-            if content_of(workspace, path) != content.before:
+    data: bytes | None = None
+    mode: int | None = None
+
+
+class FileChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A file before and after."""
+
+    before: FileState
+    after: FileState
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """Changes that go together, the diffs that show them, and what to tell the model of how they were matched.
+
+    `is_whole`: the model gave the whole content, so it need not read the files to know them.
+    """
+
+    changes: Mapping[Path, FileChange]
+    diffs: tuple[FileDiff, ...]
+    notes: tuple[str, ...] = ()
+    is_whole: bool = False
+
+
+def prepare_changes(workspace: Workspace, record: ReadRecord, planned: Planned) -> PreparedCall:
+    """A call that writes all files together, unless one of them is no longer what it was when this was planned."""
+    diffs = planned.diffs
+
+    def land() -> list[str]:
+        for path, change in planned.changes.items():
+            if content_of(workspace, path) != change.before.data:
                 raise ToolError(
                     f"{workspace.display(path)} changed on disk while the change was waiting, so nothing was written. "
                     "Read it again, then repeat the change."
                 )
-        workspace.write_all({path: content.after for path, content in files.items()})
-        for path, content in files.items():
-            _remember(record, path, content)
+        modes = {
+            path: change.after.mode
+            for path, change in planned.changes.items()
+            if change.after.mode is not None and change.after.mode != change.before.mode
+        }
+        workspace.write_all({path: change.after.data for path, change in planned.changes.items()}, modes)
+        for path, change in planned.changes.items():
+            _remember(record, path, change, is_whole=planned.is_whole)
+        return _problems(workspace, planned.changes)
 
     async def run(_progress: Progress) -> ToolResult:
-        await asyncio.to_thread(land)
+        problems = await asyncio.to_thread(land)
         return ToolResult(
             outcome=Outcome.DONE,
-            content="\n".join(map(describe, diffs)),
+            content="\n".join((*map(describe, diffs), *planned.notes, *problems)),
             summary=f"+{sum(diff.added for diff in diffs)} −{sum(diff.removed for diff in diffs)}",
             diffs=diffs,
         )
@@ -60,52 +83,63 @@ def content_of(workspace: Workspace, path: Path) -> bytes | None:
     return None if workspace.facts(path) is None else workspace.read(path)
 
 
+def state_of(workspace: Workspace, path: Path) -> FileState:
+    """What stands at `path` now."""
+    facts = workspace.facts(path)
+    return FileState() if facts is None else FileState(data=workspace.read(path), mode=facts.mode)
+
+
+def notes_between(before: FileState, after: FileState, diff: FileDiff) -> str:
+    """What changes beside the lines: permissions, the final newline, or only line endings."""
+    if before.data is None or after.data is None:
+        return "executable" if after.mode is not None and after.mode & 0o100 else ""
+    notes = []
+    if before.mode != after.mode and before.mode is not None and after.mode is not None:
+        notes.append(f"mode {before.mode:o} → {after.mode:o}")
+    ended, ends = (_ends_with_newline(data) for data in (before.data, after.data))
+    if ended != ends and before.data and after.data:
+        notes.append(f"final newline {'added' if ends else 'removed'}")
+    if before.data != after.data and not diff.hunks and not notes:
+        notes.append("line endings")
+    return ", ".join(notes)
+
+
 def describe(diff: FileDiff) -> str:
     """One line for the model: `edited src/a.py: +2 −1`."""
+    note = f" ({diff.note})" if diff.note else ""
     match diff.kind:
+        case ChangeKind.CREATED if diff.old_path:
+            return f"copied {diff.old_path} to {diff.path}: +{diff.added}{note}"
         case ChangeKind.CREATED:
-            return f"created {diff.path}: +{diff.added}"
+            return f"created {diff.path}: +{diff.added}{note}"
         case ChangeKind.DELETED:
             return f"deleted {diff.path}: −{diff.removed}"
         case ChangeKind.RENAMED:
-            return f"renamed {diff.old_path} to {diff.path}: +{diff.added} −{diff.removed}"
+            return f"renamed {diff.old_path} to {diff.path}: +{diff.added} −{diff.removed}{note}"
         case ChangeKind.MODIFIED:
-            return f"edited {diff.path}: +{diff.added} −{diff.removed}"
+            return f"edited {diff.path}: +{diff.added} −{diff.removed}{note}"
 
 
-def diff_of(path: str, before: str | None, after: str | None, *, old_path: str = "") -> FileDiff:
-    """The diff of two texts, comparing only what lies between their common first and last lines."""
-    old, new = (before or "").split("\n"), (after or "").split("\n")
-    first = _common(old, new, backwards=False)
-    last = _common(old[first:], new[first:], backwards=True)
-    start, end = max(0, first - _CONTEXT), max(0, last - _CONTEXT)
-    old_part, new_part = old[start : len(old) - end], new[start : len(new) - end]
-    whole = diff_texts(path, None if before is None else "", None if after is None else "", old_path=old_path)
-    is_too_long = len(old_part) + len(new_part) > _MOST_COMPARED
-    compared = None if is_too_long else diff_texts(path, "\n".join(old_part), "\n".join(new_part), context=_CONTEXT)
-    hunks = compared.hunks if compared else (_all_replaced(old_part, new_part),)
-    moved = (
-        msgspec.structs.replace(hunk, old_start=hunk.old_start + start, new_start=hunk.new_start + start)
-        for hunk in hunks
-    )
-    return msgspec.structs.replace(whole, hunks=tuple(moved))
+def _ends_with_newline(data: bytes) -> bool:
+    # In UTF-16 and UTF-32 zeros stand beside the newline.
+    return data.rstrip(b"\0").endswith(b"\n")
 
 
-def _common(old: list[str], new: list[str], *, backwards: bool) -> int:
-    pairs = zip(reversed(old), reversed(new), strict=False) if backwards else zip(old, new, strict=False)
-    return next((index for index, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)))
-
-
-def _all_replaced(old: list[str], new: list[str]) -> Hunk:
-    """One hunk for everything; the empty piece after a final newline is no line."""
-    removed = tuple(DiffLine(LineKind.REMOVED, text) for text in (old[:-1] if old[-1] == "" else old))
-    added = tuple(DiffLine(LineKind.ADDED, text) for text in (new[:-1] if new[-1] == "" else new))
-    return Hunk(old_start=1, new_start=1, lines=(*removed, *added))
-
-
-def _remember(record: ReadRecord, path: Path, content: FileBytes) -> None:
+def _remember(record: ReadRecord, path: Path, change: FileChange, *, is_whole: bool) -> None:
     """The model knows what it wrote, but of a file that it never read it knows the changed lines only."""
-    if content.after is None:
+    if change.after.data is None:
         record.forget(path)
-    elif content.before is None or record.is_current(path, content.before):
-        record.note(path, content.after)
+    elif is_whole or change.before.data is None or record.is_current(path, change.before.data):
+        record.note(path, change.after.data)
+
+
+def _problems(workspace: Workspace, changes: Mapping[Path, FileChange]) -> list[str]:
+    """What no longer parses, file by file."""
+    found = [
+        f"{workspace.display(path)}: {problem}"
+        for path, change in changes.items()
+        if (problem := new_problem(path, change.before.data, change.after.data))
+    ]
+    if len(found) > _MOST_PROBLEMS:
+        found[_MOST_PROBLEMS:] = [f"{len(found) - _MOST_PROBLEMS} more files do not parse."]
+    return found

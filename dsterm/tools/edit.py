@@ -10,10 +10,12 @@ import msgspec
 from dsterm.core.errors import ToolError
 from dsterm.core.tools import PreparedCall, Tool
 from dsterm.core.workspace import Workspace
-from dsterm.tools.changes import FileBytes, diff_of, prepare_changes
+from dsterm.tools.changes import FileChange, FileState, Planned, notes_between, prepare_changes, state_of
 from dsterm.tools.checked_tool import CheckedTool
-from dsterm.tools.matching import find_text, line_numbers, why_text_is_missing
+from dsterm.tools.edit_place import Landing, land_edit
 from dsterm.tools.read_record import ReadRecord
+from dsterm.tools.splice_diff import diff_of_splices
+from dsterm.tools.text_encoding import check_new_text
 from dsterm.tools.text_file import Splice, TextFile, decode, normalised, spliced
 
 
@@ -39,36 +41,28 @@ def edit_tool(workspace: Workspace, record: ReadRecord) -> Tool:
 def _plan_edit(workspace: Workspace, record: ReadRecord, path: Path, arguments: EditArguments) -> PreparedCall:
     name = workspace.display(path)
     old, new = normalised(arguments.old_string), normalised(arguments.new_string)
-    data = workspace.read(path)
-    file = decode(data, name)
-    if not old:
-        raise ToolError("old_string is empty. Give the text to replace, or use write for a new file.")
+    before = state_of(workspace, path)
+    if before.data is None:
+        raise ToolError(f"There is no file {name}. Use glob to find the right path, or write for a new file.")
+    file = decode(before.data, name)
+    if not old and file.text:
+        raise ToolError("old_string is empty. Give the text to replace; only an empty file has nothing to name.")
     if old == new:
         raise ToolError("old_string and new_string are the same, so there is nothing to change.")
-    record.require(path, data, name)
-    splices = _splices(file, old, new, replace_all=bool(arguments.replace_all))
-    after = spliced(file, splices)
-    diff = diff_of(name, file.text, decode(after, name).text)
-    return prepare_changes(workspace, record, {path: FileBytes(before=data, after=after)}, (diff,))
+    check_new_text(new)
+    record.require(path, before.data, name)
+    landing = _landing(file, old, new, replace_all=bool(arguments.replace_all))
+    after = FileState(data=spliced(file, landing.splices), mode=before.mode)
+    if after == before:
+        raise ToolError(f"{name} is already as new_string wants it, so there is nothing to change.")
+    diff = diff_of_splices(name, file.text, landing.splices)
+    diff = msgspec.structs.replace(diff, note=notes_between(before, after, diff))
+    notes = (landing.note,) if landing.note else ()
+    changes = {path: FileChange(before=before, after=after)}
+    return prepare_changes(workspace, record, Planned(changes=changes, diffs=(diff,), notes=notes))
 
 
-def _splices(file: TextFile, old: str, new: str, *, replace_all: bool) -> list[Splice]:
-    """Where `new` goes; only what differs between `old` and `new` is touched."""
-    places = find_text(file.text, old, overlapping=not replace_all)
-    if not places:
-        raise ToolError(f"old_string is not in the file. {why_text_is_missing(file.text, old)}")
-    if len(places) > 1 and not replace_all:
-        raise ToolError(
-            f"old_string occurs {len(places)} times, at lines {line_numbers(file.text, places)}. "
-            "Add lines around it until it is unique, or set replace_all."
-        )
-    head = _common_length(old, new)
-    tail = _common_length(old[head:][::-1], new[head:][::-1])
-    replacement = new[head : len(new) - tail]
-    return [Splice(place + head, place + len(old) - tail, replacement) for place in places]
-
-
-def _common_length(one: str, other: str) -> int:
-    return next(
-        (index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
-    )
+def _landing(file: TextFile, old: str, new: str, *, replace_all: bool) -> Landing:
+    if not old:
+        return Landing(splices=(Splice(0, 0, new),))
+    return land_edit(file, old, new, replace_all=replace_all)

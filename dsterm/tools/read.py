@@ -13,6 +13,7 @@ from dsterm.core.tools import Effect, Outcome, Plan, PreparedCall, Progress, Too
 from dsterm.core.workspace import Workspace
 from dsterm.tools.checked_tool import CheckedTool
 from dsterm.tools.read_record import ReadRecord
+from dsterm.tools.text_encoding import showable
 from dsterm.tools.text_file import decode
 from dsterm.tools.truncate import fitting, shorten
 
@@ -45,7 +46,7 @@ def read_tool(workspace: Workspace, record: ReadRecord) -> Tool:
             if facts and facts.is_folder:
                 return await _list_folder(workspace, path)
             data = await asyncio.to_thread(workspace.read, path)
-            result = _show_lines(decode(data, workspace.display(path)).text, arguments)
+            result = _show_lines(showable(decode(data, workspace.display(path)).text), arguments)
             record.note(path, data)
             return result
 

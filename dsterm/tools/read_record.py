@@ -22,6 +22,10 @@ class ReadRecord:
         """The file is gone."""
         self._digests.pop(path, None)
 
+    def knows(self, path: Path) -> bool:
+        """Whether the model has seen any content of `path`."""
+        return path in self._digests
+
     def is_current(self, path: Path, data: bytes) -> bool:
         """Whether `data` is what the model saw of `path` last."""
         return self._digests.get(path) == _digest(data)

@@ -9,31 +9,25 @@ import re
 
 import msgspec
 
-from dsterm.core.diff import ChangeKind, DiffLine, LineKind
+from dsterm.core.diff import DiffLine, LineKind
 from dsterm.core.errors import ToolError
-from dsterm.tools.patch_model import FilePatch, PatchHunk
+from dsterm.tools.patch_model import FilePatch, PatchAction, PatchHunk
 
 HUNK_HEADER = re.compile(r"@@+ -(?P<old>\d+)(?:,(?P<olds>\d+))? \+(?P<new>\d+)(?:,(?P<news>\d+))? @@+")
 _NO_FILE = "/dev/null"
+_MARKS = frozenset(" -+\\")
 _ESCAPE = re.compile(rb'\\([abfnrtv"\\]|[0-7]{3})')
 _ESCAPED = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 _SIGNATURE = re.compile(r"\d+\.\d[\w.-]*")
 _BETWEEN_FILES = ("Index: ", "=====", "diff ")
-_PASSED_OVER = (
-    "index ",
-    "similarity index ",
-    "dissimilarity index ",
-    "new file mode ",
-    "deleted file mode ",
-    "Index: ",
-    "=====",
-)
-_REFUSED = {
-    "old mode ": "changes a file's mode, which it can't",
-    "copy from ": "copies a file, which it can't; use write",
-    "GIT binary patch": "is for a binary file, which can't be patched",
-    "Binary files ": "is for a binary file, which can't be patched",
-}
+_PASSED_OVER = ("index ", "similarity index ", "dissimilarity index ", "Index: ", "=====")
+_BINARY = ("GIT binary patch", "Binary files ")
+_MODES = ("old mode ", "new mode ", "new file mode ", "deleted file mode ")
+_PATHS = ("rename from ", "rename to ", "copy from ", "copy to ")
+_EXECUTABLE = "100755"
+_REGULAR = ("100644", "100664", "100600", _EXECUTABLE)
+_STAMP = re.compile(r"\s+\d{4}-\d\d-\d\d[ T]\d\d:\d\d.*|\s+(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} .*")
+_NO_ANCHOR = re.compile(r"[-+\d,.\s]*|\W*")
 
 
 class _Header(msgspec.Struct, kw_only=True):
@@ -41,9 +35,13 @@ class _Header(msgspec.Struct, kw_only=True):
 
     old: str = ""
     new: str = ""
-    is_rename: bool = False
-    is_new: bool = False
-    is_deleted: bool = False
+    action: PatchAction = PatchAction.CHANGE
+    is_executable: bool | None = None
+
+    @property
+    def is_named(self) -> bool:
+        """Whether lines of git's own have given both paths, which are surer than those of `---` and `+++`."""
+        return self.action in {PatchAction.MOVE, PatchAction.COPY}
 
 
 def is_file_header(lines: list[str], index: int) -> bool:
@@ -64,7 +62,8 @@ def parse_unified(lines: list[str], start: int) -> list[FilePatch]:
                 index += 1
                 continue
             raise ToolError(
-                f"Line {index + 1} of the patch begins neither a file nor a hunk; hunk lines begin with a space, + or -."
+                f"Line {index + 1} of the patch begins neither a file nor a hunk. "
+                "A hunk begins with @@, its lines with a space, + or -."
             )
         header, index = _read_header(lines, index)
         hunks = []
@@ -84,7 +83,7 @@ def _is_over(lines: list[str], index: int) -> bool:
         return True
     line = lines[rest]
     if line == "-- ":
-        signature = [later for later in lines[rest + 1 :] if later.strip()]
+        signature = [later for later in lines[rest + 1 : rest + 9] if later.strip()]
         return len(signature) == 1 and _SIGNATURE.fullmatch(signature[0]) is not None
     return line.startswith(("```", "~~~")) or line in {"EOF", "PATCH"}
 
@@ -96,56 +95,96 @@ def _read_header(lines: list[str], index: int) -> tuple[_Header, int]:
         index += 1
     while index < len(lines):
         line = lines[index]
-        for beginning, problem in _REFUSED.items():
-            if line.startswith(beginning):
-                raise ToolError(f"Line {index + 1} of the patch {problem}.")
-        if line.startswith("rename from "):
-            header.old, header.is_rename = _unquoted(line.removeprefix("rename from ")), True
-        elif line.startswith("rename to "):
-            header.new, header.is_rename = _unquoted(line.removeprefix("rename to ")), True
+        if line.startswith(_BINARY):
+            raise ToolError(f"Line {index + 1} of the patch is for a binary file, which can't be patched.")
+        if line.startswith(_PATHS):
+            _take_path(header, line)
+        elif line.startswith(_MODES):
+            _take_mode(header, line, index + 1)
         elif line.startswith("--- ") and is_file_header(lines, index):
-            if not header.is_rename:
+            if not header.is_named:
                 header.old, header.new = _names(line[4:], lines[index + 1][4:])
             return header, index + 2
-        elif line.startswith(_PASSED_OVER):
-            header.is_new = header.is_new or line.startswith("new file mode ")
-            header.is_deleted = header.is_deleted or line.startswith("deleted file mode ")
-        elif line.strip() or index + 1 == len(lines):
+        elif not line.startswith(_PASSED_OVER) and (line.strip() or index + 1 == len(lines)):
             break
         index += 1
     return header, index
 
 
+def _take_path(header: _Header, line: str) -> None:
+    verb, side, name = line.split(" ", 2)
+    header.action = PatchAction.MOVE if verb == "rename" else PatchAction.COPY
+    if side == "from":
+        header.old = _unquoted(name)
+    else:
+        header.new = _unquoted(name)
+
+
+def _take_mode(header: _Header, line: str, number: int) -> None:
+    words, _, mode = line.strip().rpartition(" ")
+    if mode not in _REGULAR:
+        kind = {"120000": "a link", "160000": "a submodule"}.get(mode, f"a file of mode {mode[:12]}")
+        raise ToolError(f"Line {number} of the patch is about {kind}; only regular files can be patched.")
+    if words == "new file mode":
+        header.action = PatchAction.ADD
+        header.is_executable = True if mode == _EXECUTABLE else None
+    elif words == "deleted file mode":
+        header.action = PatchAction.DELETE
+    elif words == "new mode":
+        header.is_executable = mode == _EXECUTABLE
+
+
 def _file_patch(header: _Header, hunks: tuple[PatchHunk, ...]) -> FilePatch:
-    if header.old == _NO_FILE or header.is_new:
-        return FilePatch(path=header.new, kind=ChangeKind.CREATED, hunks=hunks)
-    if header.new == _NO_FILE or header.is_deleted:
-        return FilePatch(path=header.old, kind=ChangeKind.DELETED, hunks=hunks)
-    if header.old != header.new and header.is_rename:
-        return FilePatch(path=header.old, kind=ChangeKind.RENAMED, hunks=hunks, new_path=header.new)
-    return FilePatch(path=header.new, kind=ChangeKind.MODIFIED, hunks=hunks)
+    action, path, new_path, other = header.action, header.new, "", ""
+    if header.old == _NO_FILE:
+        action = PatchAction.ADD
+    elif header.new == _NO_FILE or action is PatchAction.DELETE:
+        action, path = PatchAction.DELETE, header.old
+    elif header.is_named:
+        path, new_path = header.old, header.new
+    elif action is PatchAction.CHANGE:
+        # Both sides may carry the same prefix, or one of them another suffix (`file.orig`).
+        other = header.old if header.old != header.new else path.removeprefix("a/").removeprefix("b/")
+    return FilePatch(
+        path=path,
+        action=action,
+        hunks=hunks,
+        new_path=new_path,
+        other_path="" if other == path else other,
+        is_executable=header.is_executable,
+    )
+
+
+def anchors_in(text: str) -> tuple[str, ...]:
+    """The line that stands after `@@`, unless it is only numbers or dots."""
+    anchor = text.strip()
+    return () if _NO_ANCHOR.fullmatch(anchor) else (anchor,)
 
 
 def _read_hunk(lines: list[str], index: int) -> tuple[PatchHunk, int]:
+    if lines[index].startswith("@@@"):
+        raise ToolError(
+            f"Line {index + 1} of the patch is of a merge with several parents. Send a diff of two versions."
+        )
     header = HUNK_HEADER.match(lines[index])
-    anchor = (lines[index][header.end() :] if header else lines[index].strip("@")).strip()
+    rest = lines[index][header.end() :] if header else lines[index].strip().strip("@")
     end = None
     if header:
         olds, news = int(header["olds"] or 1), int(header["news"] or 1)
         end = _end_by_counts(lines, index + 1, olds, news)
     if end is None:
         end = _end_by_shape(lines, index + 1)
-    return _hunk_of(lines[index + 1 : end], int(header["old"]) if header else 0, anchor), end
+    return _hunk_of(lines[index + 1 : end], int(header["old"]) if header else 0, anchors_in(rest)), end
 
 
 def _end_by_counts(lines: list[str], index: int, olds: int, news: int) -> int | None:
     """Where the hunk ends if its counts are right; None when they don't come out even, or more of it follows."""
     while (olds > 0 or news > 0) and index < len(lines):
-        mark = lines[index][:1]
-        if mark not in {"", " ", "-", "+", "\\"}:
+        mark = mark_of(lines[index])
+        if mark not in _MARKS:
             return None
-        olds -= mark in {"", " ", "-"}
-        news -= mark in {"", " ", "+"}
+        olds -= mark in {" ", "-"}
+        news -= mark in {" ", "+"}
         index += 1
     if olds or news:
         return None
@@ -158,12 +197,22 @@ def _end_by_counts(lines: list[str], index: int, olds: int, news: int) -> int | 
 
 
 def _end_by_shape(lines: list[str], index: int) -> int:
-    while index < len(lines) and lines[index][:1] in {"", " ", "-", "+", "\\"} and not is_file_header(lines, index):
+    while index < len(lines) and mark_of(lines[index]) in _MARKS and not is_file_header(lines, index):
         index += 1
     return index
 
 
-def _hunk_of(body: list[str], hint: int, anchor: str) -> PatchHunk:
+def mark_of(line: str) -> str:
+    r"""The first character of a line of a hunk; an empty line is context whose space was lost."""
+    return " " if line in {"", "\r"} else line[0]
+
+
+def diff_line(line: str) -> DiffLine:
+    """A line of a hunk."""
+    return DiffLine(LineKind(mark_of(line)), line if line == "\r" else line[1:])
+
+
+def _hunk_of(body: list[str], hint: int, anchors: tuple[str, ...]) -> PatchHunk:
     """The hunk of these lines; empty ones at its end only separate it from what follows."""
     while body and body[-1] == "":
         body = body[:-1]
@@ -175,11 +224,11 @@ def _hunk_of(body: list[str], hint: int, anchor: str) -> PatchHunk:
             old_lacks = old_lacks or last is not LineKind.ADDED
             new_lacks = new_lacks or last is not LineKind.REMOVED
         else:
-            lines.append(DiffLine(LineKind(line[:1] or " "), line[1:]))
+            lines.append(diff_line(line))
     return PatchHunk(
         lines=tuple(lines),
         hint=hint,
-        anchors=(anchor,) if anchor else (),
+        anchors=anchors,
         is_at_end=old_lacks or new_lacks,
         old_lacks_newline=old_lacks,
         new_lacks_newline=new_lacks,
@@ -188,7 +237,7 @@ def _hunk_of(body: list[str], hint: int, anchor: str) -> PatchHunk:
 
 def _names(old: str, new: str) -> tuple[str, str]:
     """The two paths of `---` and `+++`, without time stamps and without the `a/` and `b/` that git puts before them."""
-    old, new = (_unquoted(name.partition("\t")[0].rstrip()) for name in (old, new))
+    old, new = (_unquoted(_STAMP.sub("", name.partition("\t")[0].rstrip())) for name in (old, new))
     old_is_git = old.startswith(("a/", "i/", "c/", "o/", "w/")) or old == _NO_FILE
     new_is_git = new.startswith(("b/", "w/", "i/")) or new == _NO_FILE
     if old_is_git and new_is_git and (old[2:] == new[2:] or _NO_FILE in {old, new} or old.startswith("a/")):

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from dsterm.core.errors import ToolError
 from dsterm.core.tools import PreparedCall, Tool
 from dsterm.core.workspace import Workspace
-from dsterm.tools.changes import FileBytes, content_of, diff_of, prepare_changes
+from dsterm.tools.changes import FileChange, FileState, Planned, notes_between, prepare_changes, state_of
 from dsterm.tools.checked_tool import CheckedTool
+from dsterm.tools.line_changes import replaced
 from dsterm.tools.read_record import ReadRecord
-from dsterm.tools.text_file import decode, encode, normalised, replaced
+from dsterm.tools.text_diff import diff_of
+from dsterm.tools.text_file import decode, encode, normalised
 
 
 class WriteArguments(msgspec.Struct, frozen=True):
@@ -21,29 +24,33 @@ class WriteArguments(msgspec.Struct, frozen=True):
 
     file_path: str
     content: str
+    overwrite: Annotated[bool, msgspec.Meta(description="replace a file that was not read")] | None = None
 
 
 def write_tool(workspace: Workspace, record: ReadRecord) -> Tool:
-    """`write` over `workspace`; files that don't stand in `record` are not replaced."""
+    """`write` over `workspace`; files that don't stand in `record` are replaced only when that is asked for."""
 
     async def plan(arguments: WriteArguments) -> PreparedCall:
         path = workspace.resolve(arguments.file_path)
-        return await asyncio.to_thread(_plan_write, workspace, record, path, arguments.content)
+        return await asyncio.to_thread(_plan_write, workspace, record, path, arguments)
 
     return CheckedTool("write", WriteArguments, plan)
 
 
-def _plan_write(workspace: Workspace, record: ReadRecord, path: Path, content: str) -> PreparedCall:
+def _plan_write(workspace: Workspace, record: ReadRecord, path: Path, arguments: WriteArguments) -> PreparedCall:
     name = workspace.display(path)
-    before = content_of(workspace, path)
-    if before is None:
-        after = encode(content)
-        diff = diff_of(name, None, normalised(content))
+    before = state_of(workspace, path)
+    if before.data is None:
+        after = FileState(data=encode(arguments.content))
+        diff = diff_of(name, None, normalised(arguments.content))
     else:
-        record.require(path, before, name)
-        file = decode(before, name)
-        after = replaced(file, content)
-        diff = diff_of(name, file.text, decode(after, name).text)
-    if before == after:
+        if not arguments.overwrite:
+            record.require(path, before.data, name)
+        file = decode(before.data, name)
+        after = FileState(data=replaced(file, arguments.content), mode=before.mode)
+        diff = diff_of(name, file.text, normalised(arguments.content).removeprefix("\ufeff"))
+    if before.data == after.data:
         raise ToolError(f"{name} already has exactly this content, so there is nothing to write.")
-    return prepare_changes(workspace, record, {path: FileBytes(before=before, after=after)}, (diff,))
+    diff = msgspec.structs.replace(diff, note=notes_between(before, after, diff))
+    changes = {path: FileChange(before=before, after=after)}
+    return prepare_changes(workspace, record, Planned(changes=changes, diffs=(diff,), is_whole=True))

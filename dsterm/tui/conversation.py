@@ -15,6 +15,7 @@ import msgspec
 from dsterm.core.config import ReasoningFold
 from dsterm.core.events import Answer, Envelope
 from dsterm.core.models import ProviderCard
+from dsterm.core.review import ProposedFile
 from dsterm.core.services import Clock
 from dsterm.core.status import Status
 from dsterm.render.transcript import estimate_tokens
@@ -82,6 +83,40 @@ class StoredSession(Protocol):
         ...
 
 
+class RewindPoint(Protocol):
+    """A prompt that the conversation can go back to."""
+
+    @property
+    def number(self) -> int:
+        """What `/rewind N` takes."""
+        ...
+
+    @property
+    def at(self) -> datetime:
+        """When it was sent."""
+        ...
+
+    @property
+    def prompt(self) -> str:
+        """The words."""
+        ...
+
+    @property
+    def added(self) -> int:
+        """Lines that its turn added."""
+        ...
+
+    @property
+    def removed(self) -> int:
+        """Lines that its turn removed."""
+        ...
+
+    @property
+    def files(self) -> int:
+        """Files that its turn changed."""
+        ...
+
+
 class Conversation(Protocol):
     """The engine's door."""
 
@@ -111,6 +146,18 @@ class Conversation(Protocol):
 
     def transcript(self) -> tuple[Envelope, ...]:
         """All durable events of the session so far."""
+        ...
+
+    def branch(self) -> tuple[Envelope, ...]:
+        """Those of them that the conversation goes through; what it was rewound from is left out."""
+        ...
+
+    def rewind_points(self) -> Sequence[RewindPoint]:
+        """The prompts of the conversation, oldest first."""
+        ...
+
+    def proposed(self, question_id: str) -> Sequence[ProposedFile]:
+        """The files of the change that a question is about, as they would be."""
         ...
 
     def sessions(self) -> Sequence[StoredSession]:
@@ -161,7 +208,7 @@ class ScreenOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     `theme_folders` hold the user's themes; `log_path` takes the traceback of a crash, which `redact` cleans; `count_tokens`
     counts or estimates; `zone` is that of the times shown (None: the computer's); `on_ready` runs in a thread after the first
-    paint; `prompt` is sent at once; `save_theme` keeps the user's choice.
+    paint; `prompt` is sent at once; `save_theme` keeps the user's choice; `editor` is the command line of the user's editor.
     """
 
     clock: Clock
@@ -178,3 +225,4 @@ class ScreenOptions(msgspec.Struct, frozen=True, kw_only=True):
     redact: Callable[[str], str] = str
     on_ready: Callable[[], None] | None = None
     save_theme: Callable[[str], None] | None = None
+    editor: str = ""

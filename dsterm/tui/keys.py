@@ -130,6 +130,24 @@ ACTIONS: tuple[Action, ...] = (
     ),
     _command("session.new", "/new", "a new session", "n"),
     _command("session.resume", "/resume", "go on with an earlier session", "s"),
+    Action(
+        id="session.rewind",
+        method="rewind",
+        help="back to an earlier prompt (Esc Esc when nothing is written)",
+        group="session",
+        leader="r",
+        slash="/rewind",
+    ),
+    _command("session.undo", "/undo", "take back what the last turn did to files", "z"),
+    _command("session.redo", "/redo", "bring forward again what was taken back", "Z"),
+    Action(
+        id="session.diff",
+        method="changes",
+        help="all changes of this session, by turn and by file",
+        group="session",
+        leader="D",
+        slash="/diff",
+    ),
     _command("session.cost", "/cost", "what the session cost, by request", "$"),
     _command("session.status", "/status", "where things stand"),
     Action(id="theme", method="pick_theme", help="choose the colours", group=_PROGRAM, slash="/theme"),
@@ -168,6 +186,8 @@ COMPOSER_KEYS: tuple[tuple[str, str], ...] = (
     ("Ctrl+K", "palette when empty, else delete to the end of the line"),
     ("?", "help when empty"),
     ("y  a  n", "answer a question: yes, all this session, no because …"),
+    ("h  e", "a change: hunk by hunk, or in $VISUAL or $EDITOR first"),
+    ("t  f", "a change: side by side, over the full screen"),
 )
 """What the composer and the question do with keys of their own, for help."""
 
@@ -187,6 +207,7 @@ SCREEN_COMMANDS: tuple[ScreenCommand, ...] = (
     ScreenCommand(name="/theme", usage="/theme [NAME]", help="choose the colours"),
     ScreenCommand(name="/reasoning", usage="/reasoning", help="fold or open all reasoning"),
     ScreenCommand(name="/tools", usage="/tools", help="fold or open all tool output"),
+    ScreenCommand(name="/diff", usage="/diff", help="all changes of this session, by turn and by file"),
     ScreenCommand(name="/mouse", usage="/mouse", help="leave the mouse to the terminal, or take it back"),
     ScreenCommand(name="/redraw", usage="/redraw", help="draw the screen anew"),
     ScreenCommand(name="/stop", usage="/stop", help="stop the running turn"),

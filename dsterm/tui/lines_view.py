@@ -19,13 +19,19 @@ _SHARE = 0.4
 
 
 class LinesView(ScrollView, can_focus=False):
-    """As high as its lines, up to two fifths of the screen; then it scrolls."""
+    """As high as its lines, up to two fifths of the screen, or all the room there is; then it scrolls."""
 
     def __init__(self, painter: Painter) -> None:
         super().__init__()
         self._painter = painter
         self._source: LineSource = lambda _width: []
         self._lines: list[Line] = []
+        self._is_filling = False
+
+    def fill(self, *, is_filling: bool) -> None:
+        """Take all the room there is, or no more than the lines need."""
+        self._is_filling = is_filling
+        self._lay_out()
 
     def set_source(self, source: LineSource) -> None:
         """Show other lines, from the top."""
@@ -44,7 +50,7 @@ class LinesView(ScrollView, can_focus=False):
     def _lay_out(self) -> None:
         width = self.scrollable_content_region.width or self.app.size.width - 1
         self._lines = self._source(width)
-        self.styles.height = max(1, min(len(self._lines), int(self.app.size.height * _SHARE)))
+        self.styles.height = "1fr" if self._is_filling else max(1, min(len(self._lines), int(self.app.size.height * _SHARE)))
         self.virtual_size = Size(width, len(self._lines))
         self.refresh()
 

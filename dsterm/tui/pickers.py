@@ -17,7 +17,8 @@ from textual.widgets.option_list import Option
 
 from dsterm.render.clean import clean_line
 from dsterm.render.width import padded, truncated
-from dsterm.tui.conversation import StoredSession
+from dsterm.render.wording import format_count
+from dsterm.tui.conversation import RewindPoint, StoredSession
 
 _TITLE_CELLS = 48
 
@@ -92,6 +93,16 @@ def session_rows(sessions: Sequence[StoredSession], now: datetime) -> list[Pick]
         )
         for session in sessions
     ]
+
+
+def rewind_rows(points: Sequence[RewindPoint], now: datetime) -> list[Pick]:
+    """A row for each prompt to go back to, the newest first: what it was, what its turn changed, when."""
+    rows = []
+    for point in reversed(points):
+        changed = f"+{point.added} −{point.removed} in {format_count(point.files, 'file')} · " if point.files else ""
+        title = truncated(clean_line(point.prompt).strip(), _TITLE_CELLS)
+        rows.append(Pick(str(point.number), title, f"{changed}{_ago(now, point.at)}"))
+    return rows
 
 
 def _ago(now: datetime, at: datetime) -> str:

@@ -6,7 +6,7 @@ It takes the focus only once no key was pressed for a quarter of a second, so th
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from textual import events
 from textual.app import ComposeResult
@@ -18,11 +18,13 @@ from textual.widgets import Input, Static
 
 from dsterm.core.diff import FileDiff
 from dsterm.core.events import Answer, Option, QuestionAsked, ToolRequested
+from dsterm.core.review import EDITED, REVIEWED, FileReview
 from dsterm.render.clean import clean
-from dsterm.render.diff import diff_lines
-from dsterm.render.style import Line
+from dsterm.tui.letter_hold import LetterHold
 from dsterm.tui.lines_view import LinesView
 from dsterm.tui.paint import Painter
+from dsterm.tui.question_keys import FULL_KEY, SPLIT_KEY, WALK_KEYS, key_line, key_words
+from dsterm.tui.review import Review, Walk
 
 _QUIET_SECONDS = 0.25
 _PASSED_ON = frozenset({"escape", "ctrl+c"})
@@ -40,20 +42,38 @@ class QuestionDock(Vertical, can_focus=True):
             super().__init__()
 
     class Typed(Message):
-        """A key that means nothing here; the composer takes it."""
+        """Keys that mean nothing here, or a paste, which is never an answer; the composer takes them."""
 
-        def __init__(self, character: str) -> None:
-            self.character = character
+        def __init__(self, text: str, *, is_paste: bool = False) -> None:
+            self.text = text
+            self.is_paste = is_paste
             super().__init__()
 
     class Left(Message):
         """The focus goes back to the composer."""
 
+    class EditWanted(Message):
+        """The user wants the proposal in an editor; `take_edits` brings back what comes of it."""
+
+        def __init__(self, question_id: str) -> None:
+            self.question_id = question_id
+            super().__init__()
+
+    class Resized(Message):
+        """The change wants the whole screen, or no longer."""
+
+        def __init__(self, *, is_full: bool) -> None:
+            self.is_full = is_full
+            super().__init__()
+
     def __init__(self, painter: Painter, seconds_since_key: Callable[[], float]) -> None:
         super().__init__()
         self.display = False
         self._seconds_since_key = seconds_since_key
-        self._waiting: deque[tuple[QuestionAsked, tuple[FileDiff, ...]]] = deque()
+        self._waiting: deque[tuple[QuestionAsked, Review]] = deque()
+        self._is_split = False
+        self._is_full = False
+        self._hold = LetterHold(self, self._act)
         self._refusal: Option | None = None
         self._focus_timer: Timer | None = None
         self._words = Static(markup=False, classes="question-words")
@@ -77,7 +97,7 @@ class QuestionDock(Vertical, can_focus=True):
     def ask(self, question: QuestionAsked, request: ToolRequested | None) -> None:
         """Put a question in line."""
         plan = request.plan if request else None
-        self._waiting.append((question, plan.diffs if plan else ()))
+        self._waiting.append((question, Review(plan.diffs if plan else ())))
         if len(self._waiting) == 1:
             self._show()
 
@@ -93,14 +113,30 @@ class QuestionDock(Vertical, can_focus=True):
         self._waiting.clear()
         self._show()
 
+    def take_edits(self, question_id: str, diffs: Sequence[FileDiff], edits: tuple[FileReview, ...]) -> None:
+        """The user edited the proposal; it is shown so, and a yes writes it so."""
+        if self._waiting and self._waiting[0][0].id == question_id:
+            self._waiting[0][1].edit(diffs, edits)
+            self._show_change()
+
     def escape(self) -> bool:
-        """Esc: from the reason back to the keys, else refuse. False when nothing is asked."""
+        """Esc: from the reason or the hunks back to the keys, from the full screen to the dock, else refuse.
+
+        False when nothing is asked.
+        """
         question = self.current
+        self._hold.take()
         if question is None:
             return False
+        review = self._waiting[0][1]
         if self._refusal is not None:
             self._close_reason()
             self.focus()
+        elif review.walk is not None:
+            review.walk = None
+            self._show_change()
+        elif self._is_full:
+            self._set_full(is_full=False)
         else:
             refusals = [option for option in question.options if option.wants_text] or list(question.options)
             self._answer(Answer(answer=refusals[-1].answer))
@@ -111,37 +147,38 @@ class QuestionDock(Vertical, can_focus=True):
         question = self.current
         had_focus = self.has_focus_within
         self.display = question is not None
+        self._hold.take()
         if question is None:
+            self._set_full(is_full=False)
             self._stop_timer()
             if had_focus:
                 self.post_message(self.Left())
             return
-        self._words.update(Content.styled(" " + clean(question.text), "$foreground"))
-        self._diff.set_source(self._lines)
-        self._diff.display = bool(self._waiting[0][1])
-        self._show_keys()
+        self._diff.display = bool(self._waiting[0][1].diffs)
+        self._show_change()
         if not had_focus:
             self._wait_for_quiet(_QUIET_SECONDS)
 
-    def _lines(self, width: int) -> list[Line]:
-        diffs = self._waiting[0][1] if self._waiting else ()
-        return [line for diff in diffs for line in diff_lines(diff, width)]
+    def _show_change(self) -> None:
+        question, review = self._waiting[0]
+        words = review.walk.words if review.walk is not None else question.text
+        self._words.update(Content.styled(f" {clean(words)}", "$foreground"))
+        self._diff.set_source(lambda width: review.lines(width, is_split=self._is_split))
+        self._show_keys()
 
     def _show_keys(self) -> None:
         """The options in one line; the accent says that letters answer now."""
-        question = self.current
-        if question is None:
-            return
-        parts: list[Content] = []
-        for option in question.options:
-            label = clean(option.label)
-            parts += [
-                Content.styled(clean(option.key), "bold $accent" if self.has_focus else "bold $dim"),
-                Content.styled(f" {label}", "$foreground" if self.has_focus else "$dim"),
-                Content.styled(" · ", "$dim"),
-            ]
-        parts = parts[:-1] if self.has_focus else [*parts, Content.styled("Tab to answer", "$dim")]
-        self._keys.update(Content.assemble(" ", *parts))
+        if self._waiting:
+            question, review = self._waiting[0]
+            pairs = key_words(question.options, review, is_split=self._is_split, is_full=self._is_full)
+            self._keys.update(key_line(pairs, is_active=self.has_focus))
+
+    def _set_full(self, *, is_full: bool) -> None:
+        if is_full != self._is_full:
+            self._is_full = is_full
+            self._diff.fill(is_filling=is_full)
+            self.post_message(self.Resized(is_full=is_full))
+            self._show_keys()
 
     def _wait_for_quiet(self, seconds: float) -> None:
         self._stop_timer()
@@ -173,34 +210,78 @@ class QuestionDock(Vertical, can_focus=True):
         """A letter of an option answers; keys for scrolling scroll; Tab goes back; anything else is for the composer."""
         if not self.has_focus or self.current is None or event.key in _PASSED_ON:
             return
-        option = self._option(event.character)
-        if option is not None:
-            self._choose(option)
-        elif event.key == "tab":
-            self.post_message(self.Left())
+        if event.key == "tab":
+            self._leave(self.Left())
+        elif event.is_printable and event.character and "+" not in event.key.rstrip("+"):
+            letters = self._hold.put(event.character) if self._means_something(event.character) else event.character
+            if letters:
+                self._leave(self.Typed(self._hold.take() + letters))
         elif not self._diff.take_key(event.key):
-            if event.is_printable and event.character and "+" not in event.key.rstrip("+"):
-                self.post_message(self.Typed(event.character))
-            else:
-                return
+            return
         event.stop()
         event.prevent_default()
 
-    def _option(self, character: str | None) -> Option | None:
+    def on_paste(self, event: events.Paste) -> None:
+        """Never an answer."""
+        event.stop()
+        if self.has_focus:
+            self._hold.take()
+            self._leave(self.Typed(event.text, is_paste=True))
+
+    def _act(self, letter: str) -> None:
+        if self.current is None or not self.has_focus:
+            return
+        review = self._waiting[0][1]
+        option = self._option(letter)
+        if letter == SPLIT_KEY and review.diffs:
+            self._is_split = not self._is_split
+            self._show_change()
+        elif letter == FULL_KEY and review.diffs:
+            self._set_full(is_full=not self._is_full)
+        elif review.walk is not None:
+            self._step(review.walk, letter)
+        elif option is not None:
+            self._choose(option, review)
+
+    def _means_something(self, letter: str) -> bool:
+        review = self._waiting[0][1]
+        if review.diffs and letter in {SPLIT_KEY, FULL_KEY}:
+            return True
+        return letter in WALK_KEYS if review.walk is not None else self._option(letter) is not None
+
+    def _leave(self, message: Message) -> None:
+        self._set_full(is_full=False)
+        self.post_message(message)
+
+    def _step(self, walk: Walk, letter: str) -> None:
+        walk.take_key(letter)
+        if walk.is_over:
+            self._answer(walk.answer())
+        else:
+            self._show_change()
+
+    def _option(self, character: str) -> Option | None:
         options = self.current.options if self.current else ()
-        if character and character.isdecimal() and 0 < int(character) <= len(options):
+        if character.isdecimal() and 0 < int(character) <= len(options):
             return options[int(character) - 1]
         return next((option for option in options if option.key == character), None)
 
-    def _choose(self, option: Option) -> None:
+    def _choose(self, option: Option, review: Review) -> None:
         if option.wants_text:
+            self._set_full(is_full=False)
             self._refusal = option
             self._keys.display = False
             self._reason.display = True
             self._reason.value = ""
             self._reason.focus()
+        elif option.answer == EDITED and self.current is not None:
+            self.post_message(self.EditWanted(self.current.id))
+        elif option.answer == REVIEWED:
+            if not review.edits:
+                review.begin_walk()
+                self._show_change()
         else:
-            self._answer(Answer(answer=option.answer))
+            self._answer(review.edited() if review.edits else Answer(answer=option.answer))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The reason is written."""

@@ -12,7 +12,9 @@ from dsterm.core.events import Envelope, Notice, NoticeLevel
 from dsterm.core.services import Clock
 from dsterm.tui.conversation import Conversation
 
-_AFTER_THE_TURN = frozenset({"/new", "/clear", "/resume", "/sessions", "/attach", "/detach"})
+_AFTER_THE_TURN = frozenset(
+    {"/new", "/clear", "/resume", "/sessions", "/attach", "/detach", "/undo", "/redo", "/rewind"}
+)
 """Commands that change the conversation itself; typed while a turn runs, they wait for its end."""
 
 

@@ -10,8 +10,10 @@ import contextlib
 import os
 import shutil
 import stat
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from dsterm.core.errors import WorkspaceError
 
@@ -19,9 +21,16 @@ _NEW_FILE_MODE = 0o666
 """Before the umask, as for any new file."""
 
 
-def write_together(changes: Mapping[Path, bytes | None], display: Callable[[Path], str]) -> None:
-    """Write every file (None deletes it), with parents; WorkspaceError when one fails, after putting all back."""
-    batch = _Batch()
+def write_together(
+    changes: Mapping[Path, bytes | None],
+    display: Callable[[Path], str],
+    modes: Mapping[Path, int] = MappingProxyType({}),
+) -> None:
+    """Write every file (None deletes it), with parents; WorkspaceError when one fails, after putting all back.
+
+    A file keeps its permission bits, owner and extended attributes, but for the bits in `modes`.
+    """
+    batch = _Batch(modes)
     current = Path()
     try:
         for path, data in changes.items():
@@ -38,9 +47,10 @@ def write_together(changes: Mapping[Path, bytes | None], display: Callable[[Path
 
 
 class _Batch:
-    """The temporary files, kept originals and made folders of one write."""
+    """The temporary files, kept originals and made folders of one write; `modes` as `write_together` takes them."""
 
-    def __init__(self) -> None:
+    def __init__(self, modes: Mapping[Path, int]) -> None:
+        self._modes = modes
         self._staged: dict[Path, Path] = {}
         self._kept: dict[Path, Path | None] = {}
         self._made: list[Path] = []
@@ -58,11 +68,15 @@ class _Batch:
         temporary, descriptor = _open_beside(path)
         self._staged[path] = temporary
         with os.fdopen(descriptor, "wb") as stream:
-            if before:
-                _keep_owner(descriptor, before)
-                os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
             stream.write(data)
             stream.flush()
+            if before:
+                _keep_owner(descriptor, before)
+                _keep_attributes(path, descriptor)
+            mode = self._modes.get(path, stat.S_IMODE(before.st_mode) if before else None)
+            # Last, because writing and a change of owner take special bits away.
+            if mode is not None:
+                os.fchmod(descriptor, mode)
             os.fsync(descriptor)
 
     def commit(self, path: Path, *, delete: bool) -> None:
@@ -142,10 +156,22 @@ def _keep(path: Path) -> Path:
         except FileExistsError:
             number += 1
         except OSError:
-            shutil.copy2(path, candidate)
-            return candidate
+            return _copy(path)
         else:
             return candidate
+
+
+def _copy(path: Path) -> Path:
+    """A copy of the file at `path` under a name that nothing has yet, the staged content least of all."""
+    candidate, descriptor = _open_beside(path)
+    try:
+        with path.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+            shutil.copyfileobj(source, target)
+        shutil.copystat(path, candidate)
+    except OSError:
+        candidate.unlink(missing_ok=True)
+        raise
+    return candidate
 
 
 def _beside(path: Path, number: int) -> Path:
@@ -159,6 +185,16 @@ def _keep_owner(descriptor: int, before: os.stat_result) -> None:
         # Only root may give files away; for anyone else the new file is simply theirs.
         with contextlib.suppress(PermissionError):
             os.fchown(descriptor, before.st_uid, before.st_gid)
+
+
+def _keep_attributes(path: Path, descriptor: int) -> None:
+    """Copy access lists and the like; what can't be copied is lost, as with any editor that replaces files."""
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError):
+        for name in os.listxattr(path):
+            with contextlib.suppress(OSError):
+                os.setxattr(descriptor, name, os.getxattr(path, name))
 
 
 def _sync_folder(folder: Path) -> None:

@@ -51,10 +51,29 @@ LOCAL_ONLY = "none"
 """No transport is called so: git may not leave the disk."""
 
 
+class OwnFolder(msgspec.Struct, frozen=True):
+    """A git folder of dsterm's own over somebody else's files: only its own configuration holds, not the user's."""
+
+    git_folder: Path
+    work_tree: Path
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What makes git use it and nothing else."""
+        return {
+            "GIT_DIR": str(self.git_folder),
+            "GIT_WORK_TREE": str(self.work_tree),
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_ATTR_NOSYSTEM": "1",
+        }
+
+
 class GitCall(msgspec.Struct, frozen=True, kw_only=True):
     """One git command in `folder`: `timeout` in seconds, `cap` in bytes of output; `transports` as git lists them, by colons.
 
     `compares_files` is for commands that look at file contents: the repository's filters are switched off for them.
+    `own` is the git folder to use in place of the one that `folder` lies in.
     """
 
     arguments: tuple[str, ...]
@@ -64,6 +83,7 @@ class GitCall(msgspec.Struct, frozen=True, kw_only=True):
     stdin: bytes = b""
     transports: str = LOCAL_ONLY
     compares_files: bool = False
+    own: OwnFolder | None = None
 
 
 class GitDoor:
@@ -78,6 +98,8 @@ class GitDoor:
         """Run it, whatever its exit code; GitError when it can't start or takes too long."""
         overrides = await self._filter_overrides(call) if call.compares_files else {}
         environment = self._local if call.transports == LOCAL_ONLY else self._remote
+        if call.own is not None:
+            overrides |= call.own.variables
         launch = Launch(
             program=self.program,
             arguments=(*_FLAGS, *_with_plain_diffs(call.arguments)),

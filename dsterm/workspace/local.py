@@ -57,7 +57,12 @@ class LocalWorkspace:
             return None
         except OSError as error:
             raise WorkspaceError(f"{self.display(path)} can't be looked at: {error.strerror}.") from error
-        return FileFacts(is_folder=stat.S_ISDIR(found.st_mode), size=found.st_size, modified=found.st_mtime)
+        return FileFacts(
+            is_folder=stat.S_ISDIR(found.st_mode),
+            size=found.st_size,
+            modified=found.st_mtime,
+            mode=stat.S_IMODE(found.st_mode),
+        )
 
     def read(self, path: Path) -> bytes:
         """All bytes of a regular file of at most 20 MB."""
@@ -76,11 +81,14 @@ class LocalWorkspace:
         except OSError as error:
             raise WorkspaceError(f"{self.display(path)} could not be read: {error.strerror}.") from error
 
-    def write_all(self, changes: Mapping[Path, bytes | None]) -> None:
-        """Write every file (None deletes it), or none of them: what was written is put back when one fails."""
+    def write_all(self, changes: Mapping[Path, bytes | None], modes: Mapping[Path, int] | None = None) -> None:
+        """Write every file (None deletes it), or none of them: what was written is put back when one fails.
+
+        Files keep their permission bits, new ones get the usual ones, but for those in `modes`.
+        """
         for path in changes:
             self._check(path)
-        write_together(changes, self.display)
+        write_together(changes, self.display, modes or {})
 
     async def files(self, folder: Path) -> list[Path]:
         """Files under `folder` that git does not ignore (all but hidden ones where there is no git), sorted by path."""

@@ -11,9 +11,18 @@ from dsterm.core import events
 from dsterm.core.diff import diff_texts
 from dsterm.core.events import Envelope, Event
 from dsterm.core.messages import AssistantMessage, Pack, ToolCall
-from dsterm.core.models import Cost, PermissionMode, Price, ThinkingMode, Usage
+from dsterm.core.models import Cost, Forecast, PermissionMode, Price, ThinkingMode, Usage
 from dsterm.core.provider import Failure, FailureKind, StopReason
 from dsterm.core.tools import Effect, Outcome, Plan, Task, TaskState, ToolResult
+from dsterm.core.undo_events import (
+    ChangesSaved,
+    CheckpointSaved,
+    Direction,
+    FileChange,
+    Rewound,
+    SavedFile,
+    Undone,
+)
 
 DIFF = diff_texts("a.py", "x\ny\n", "x\nz\n")
 PRICE = Price(
@@ -24,6 +33,7 @@ PRICE = Price(
     source="s",
 )
 CALL = ToolCall(id="c1", name="edit", arguments='{"a": 1}')
+SAVED = SavedFile(path="a.py", blob="0" * 64, mode=0o100644)
 SAMPLES: list[Event] = [
     events.TurnStarted(prompt="hi", note="n"),
     events.Steered(text="also"),
@@ -32,7 +42,7 @@ SAMPLES: list[Event] = [
         provider="novita",
         model="m",
         mode=ThinkingMode.THINK,
-        forecast=events.Forecast(prompt_tokens=1, cached_tokens=0, dollars=Decimal("0.1")),
+        forecast=Forecast(prompt_tokens=1, cached_tokens=0, dollars=Decimal("0.1")),
     ),
     events.StepRetried(attempt=1, wait=0.5, cause="c"),
     events.StepEnded(
@@ -61,6 +71,12 @@ SAMPLES: list[Event] = [
     events.RepoAttached(pack=Pack(digest="0" * 64, source=".")),
     events.RepoDetached(digest="0" * 64),
     events.TasksChanged(tasks=(Task(content="t", state=TaskState.COMPLETED),)),
+    CheckpointSaved(call_id="c1", files=(SAVED, SavedFile(path="b.py")), new_folders=("src",)),
+    ChangesSaved(call_id="c1", files=(SAVED,)),
+    Undone(
+        turn="e1", direction=Direction.UNDO, changes=(FileChange(before=SAVED, after=SavedFile(path="a.py"), added=1),)
+    ),
+    Rewound(to="", turn="e1", prompt="hi"),
     events.Notice(text="n", level=events.NoticeLevel.WARNING),
     events.UnknownEvent(kind="Later", raw=msgspec.Raw(b"{}")),
 ]

@@ -24,6 +24,7 @@ from dsterm.store.index import Index
 from dsterm.store.packs import PackFolder
 from dsterm.store.sessions import SessionStore
 from dsterm.tools.toolbox import build_toolbox
+from dsterm.workspace.checkpoints import Checkpoints
 from dsterm.workspace.local import LocalWorkspace
 
 USAGE = Usage(prompt_tokens=1000, cached_tokens=640, completion_tokens=50, reasoning_tokens=20)
@@ -94,15 +95,19 @@ def calls(*pieces: Delta) -> list[Delta]:
 class World:
     """A folder to work in, a home to save in, and engines over both."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, first_id: int = 1) -> None:
         self.folder = folder / "work"
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
         self.home = folder / "home"
-        self._ids = itertools.count(1)
+        self._ids = itertools.count(first_id)
 
     @property
     def store(self) -> SessionStore:
         return SessionStore(self.home / "sessions")
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        return Checkpoints(self.folder, self.home / "checkpoints")
 
     def engine(
         self,
@@ -112,6 +117,7 @@ class World:
         can_ask: bool = True,
         is_saved: bool = True,
         pack_text: str = "x = 1\n",
+        interrupted: tuple[str, ...] = (),
     ) -> Engine:
         store = self.store if is_saved else None
         connect: Callable[[ProviderCard], ScriptedProvider] = lambda _card: provider  # noqa: E731 - typed for mypy
@@ -130,6 +136,7 @@ class World:
             connect=connect,
             toolbox=build_toolbox(LocalWorkspace(self.folder, program_folders=())),
             workspace=LocalWorkspace(self.folder, program_folders=()),
+            checkpoints=self.checkpoints if is_saved else Checkpoints(self.folder, None),
             counter=WordCounter(),
             clock=TickingClock(),
             new_id=lambda: f"e{next(self._ids)}",
@@ -145,6 +152,7 @@ class World:
             index=Index(self.home / "index.db", store) if store else None,
             warm=lambda _card: None,
             can_ask=can_ask,
+            interrupted=interrupted,
         )
         return Engine(parts)
 

@@ -9,20 +9,21 @@ from hypothesis import strategies as st
 from dsterm.core.diff import ChangeKind, LineKind
 from dsterm.core.errors import ToolError
 from dsterm.core.tools import Effect
-from dsterm.tools.changes import diff_of
-from dsterm.tools.text_file import Splice, decode, normalised, replaced, spliced
+from dsterm.tools.line_changes import replaced
+from dsterm.tools.text_diff import diff_of
+from dsterm.tools.text_file import Splice, decode, normalised, spliced
 
 
 async def test_an_edit_lands_and_is_told_in_one_line(call, toolbox, root):
     await call("read", file_path="src/a.py")
-    arguments = {"file_path": "src/a.py", "old_string": "two\n", "new_string": "2\n2b\n"}
+    arguments = {"file_path": "src/a.py", "old_string": "two\n", "new_string": "2\nb2\n"}
     prepared = await toolbox.prepare("edit", arguments)
     assert prepared.plan.effects == (Effect.WRITE,) and prepared.plan.subject == "src/a.py"
     (diff,) = prepared.plan.diffs
     assert (diff.path, diff.kind, diff.added, diff.removed) == ("src/a.py", ChangeKind.MODIFIED, 2, 1)
     assert (root / "src" / "a.py").read_bytes() == b"one\ntwo\nthree\n"
     result = await prepared.run(lambda _text: None)
-    assert (root / "src" / "a.py").read_bytes() == b"one\n2\n2b\nthree\n"
+    assert (root / "src" / "a.py").read_bytes() == b"one\n2\nb2\nthree\n"
     assert result.content == "edited src/a.py: +2 −1" and result.summary == "+2 −1"
     assert result.diffs == prepared.plan.diffs
 
@@ -40,8 +41,8 @@ async def test_edits_follow_each_other_without_reading_again(call, root):
         (b"x = 1\ny = 2\nx = 1\n", "x = 1", "occurs 2 times, at lines 1, 3"),
         (b"aaa", "aa", "occurs 2 times"),
         (b"a\n", "", "old_string is empty"),
-        (b"a\n", "b", "No line of the file is like"),
-        (b"if x:\n\tgo()\n", "if x:\n    go()", "first line stands at line 1"),
+        (b"a\n", "b", "No line of the file is like it"),
+        (b"if x:\n\tgo()\n", "if x:\n    go()", "nearest lines are 1-2:\n1\tif x:\n2\t\tgo"),
         (b"def f():\n", "1\tdef f():", "line number that read shows"),
         (b"a\n", "   ", "only white space"),
     ],
@@ -102,7 +103,7 @@ async def test_a_new_file_that_appears_while_the_write_waits_is_left_alone(toolb
     [
         (b"a\r\nb\r\nc\r\n", "b\n", "x\ny\n", b"a\r\nx\r\ny\r\nc\r\n"),
         (b"\xef\xbb\xbfa\nb\n", "a", "x", b"\xef\xbb\xbfx\nb\n"),
-        (b"a\r\nb\nc\r\n", "b", "x\ny", b"a\r\nx\r\ny\nc\r\n"),
+        (b"a\r\nb\nc\r\n", "b", "x\ny", b"a\r\nx\ny\nc\r\n"),
         (b"a\nb", "b", "x", b"a\nx"),
         (b"a\r\nb\r\n", "a\r\nb", "a\nc", b"a\r\nc\r\n"),
         (b"a\x0cb\xe2\x80\xa8c\n", "b", "x", b"a\x0cx\xe2\x80\xa8c\n"),

@@ -42,14 +42,11 @@ async def test_only_line_feeds_end_a_line(call, root):
 
 async def test_reading_what_is_no_text_is_refused(call, root):
     (root / "image").write_bytes(b"\x89PNG\0\0")
-    (root / "latin").write_bytes(b"ok\ncaf\xe9\n")
-    (root / "wide").write_bytes("x".encode("utf-16"))
+    (root / "torn").write_bytes("x".encode("utf-16") + b"y")
     with pytest.raises(ToolError, match="binary"):
         await call("read", file_path="image")
-    with pytest.raises(ToolError, match="line 2 has the byte 0xe9"):
-        await call("read", file_path="latin")
     with pytest.raises(ToolError, match="UTF-16"):
-        await call("read", file_path="wide")
+        await call("read", file_path="torn")
     with pytest.raises(ToolError, match=r"no file nope\.py"):
         await call("read", file_path="nope.py")
 

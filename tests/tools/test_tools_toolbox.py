@@ -20,7 +20,7 @@ def as_sent(toolbox) -> bytes:
 def test_the_list_is_short_and_always_the_same_bytes(toolbox, workspace):
     assert [spec.name for spec in toolbox.specs] == NAMES
     assert as_sent(toolbox) == as_sent(build_toolbox(workspace))
-    assert len(as_sent(toolbox)) < 4_500
+    assert len(as_sent(toolbox)) < 4_000
 
 
 def test_schemas_are_plain_json_schemas(toolbox):

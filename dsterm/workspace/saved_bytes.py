@@ -1,0 +1,164 @@
+"""Bytes kept by their name, for checkpoints: one compressed file each, in the format of git's loose objects.
+
+So git can add a whole workspace to the same folder (`tree_snapshot`), while saving and loading single files needs no git.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import zlib
+from pathlib import Path
+from typing import Protocol
+
+from dsterm.core.errors import DiskError
+from dsterm.workspace.folder_lock import folder_lock
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+_LEVEL = 1
+_FILE_MODE = 0o600
+_LAYOUT = {
+    "HEAD": "ref: refs/heads/none\n",
+    # Its own settings, all of them: nothing of the user's or the repository's applies here.
+    "config": (
+        "[core]\n\trepositoryformatversion = 1\n\tbare = false\n\tfilemode = true\n\tsymlinks = true\n"
+        "\tignorecase = false\n\tprecomposeunicode = false\n\tautocrlf = false\n\tcompression = 1\n"
+        "\tfsync = loose-object\n\tfsyncMethod = batch\n"
+        "[extensions]\n\tobjectformat = sha256\n[gc]\n\tauto = 0\n"
+    ),
+    # Bytes are saved as they are, whatever the workspace's .gitattributes ask for.
+    "info/attributes": "* -text -eol -filter -ident -working-tree-encoding\n",
+}
+
+
+class SavedBytes(Protocol):
+    """Keeps bytes and finds them again by the name that it gives them."""
+
+    def put(self, data: bytes) -> str:
+        """Keep `data` and return its name, the same for the same bytes; on disk when this returns. DiskError."""
+        ...
+
+    def get(self, name: str) -> bytes:
+        """The bytes of that name; DiskError when they are gone or damaged."""
+        ...
+
+
+class BytesInMemory:
+    """For sessions that leave nothing on disk."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def put(self, data: bytes) -> str:
+        """Keep `data` and return its name."""
+        name = _digest(data)
+        self._kept[name] = zlib.compress(data, _LEVEL)
+        return name
+
+    def get(self, name: str) -> bytes:
+        """The bytes of that name."""
+        try:
+            return zlib.decompress(self._kept[name])
+        except KeyError as error:
+            raise _gone() from error
+
+
+class BytesInFolder:
+    """A folder that is also a git folder of its own (`folder` is its GIT_DIR); made at the first save."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, data: bytes) -> str:
+        """Keep `data`, synced, and return its name."""
+        name = _digest(data)
+        target = self._path(name)
+        try:
+            self.make()
+            with folder_lock(self.folder):
+                if not _freshen(target):
+                    _write(target, _header(data) + data)
+        except OSError as error:
+            reason = (error.strerror or type(error).__name__).lower()
+            raise DiskError(
+                f"Can't save a file in {self.folder} before it changes: {reason}. Check the permissions and the free space there."
+            ) from error
+        return name
+
+    def get(self, name: str) -> bytes:
+        """The bytes of that name."""
+        if not _NAME.fullmatch(name):
+            raise _gone()
+        try:
+            whole = zlib.decompress(self._path(name).read_bytes())
+        except FileNotFoundError as error:
+            raise _gone() from error
+        except (OSError, zlib.error) as error:
+            raise DiskError(f"A saved file in {self.folder} can't be read any more, so nothing was changed.") from error
+        if hashlib.sha256(whole).hexdigest() != name:
+            raise DiskError(f"A saved file in {self.folder} is damaged, so nothing was changed.")
+        return whole[whole.index(b"\0") + 1 :]
+
+    def make(self) -> None:
+        """Make the folder, closed to other users, when it isn't there; OSError."""
+        if (self.folder / "HEAD").exists():
+            return
+        for part in ("objects", "refs", "info"):
+            (self.folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, text in reversed(_LAYOUT.items()):
+            (self.folder / name).write_text(text, encoding="utf-8")
+
+    def freshen(self, names: list[str]) -> None:
+        """Let these count as saved now, so that they are pruned no earlier than what is saved now."""
+        for name in names:
+            _freshen(self._path(name))
+
+    def _path(self, name: str) -> Path:
+        return self.folder / "objects" / name[:2] / name[2:]
+
+
+def _header(data: bytes) -> bytes:
+    return b"blob %d\0" % len(data)
+
+
+def _digest(data: bytes) -> str:
+    digest = hashlib.sha256(_header(data))
+    digest.update(data)
+    return digest.hexdigest()
+
+
+def _freshen(path: Path) -> bool:
+    """Whether it is there; its age, by which it is pruned, begins anew."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _write(target: Path, whole: bytes) -> None:
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    temporary = target.with_name(f"tmp_obj_{os.urandom(6).hex()}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(zlib.compress(whole, _LEVEL))
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+    descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _gone() -> DiskError:
+    return DiskError(
+        "What the file was is not kept any more, so nothing was changed. Old checkpoints are pruned by age and size."
+    )
