@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from typing import ClassVar
@@ -16,6 +17,7 @@ from textual.timer import Timer
 from textual.widgets import TextArea
 from textual.worker import Worker, WorkerState
 
+from dsterm.core.errors import DstermError
 from dsterm.core.events import (
     Envelope,
     NoticeLevel,
@@ -215,12 +217,18 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         """Enter: a prompt, a command, or leave for a held queue to go."""
         text = message.text
         if text.strip():
-            self.composer.recall.add(text)
+            self._remember(text)
             self.view.follow()
         if message.is_steer:
             self.turns.steer(text)
         else:
             await self.run_line(text)
+
+    def _remember(self, text: str) -> None:
+        try:
+            self.composer.recall.add(text)
+        except DstermError as error:
+            self.say(str(error), NoticeLevel.WARNING)
 
     def on_composer_said(self, message: Composer.Said) -> None:
         """The composer has something to say."""
@@ -277,9 +285,5 @@ async def show_app(conversation: Conversation, options: ScreenOptions) -> int:
 
 
 def run_app(conversation: Conversation, options: ScreenOptions) -> int:
-    """Show the screen until the user leaves; the exit code comes back."""
-    patch_key_decoder()
-    sys.setswitchinterval(0.001)
-    app = DstermApp(conversation, options)
-    app.run(mouse=options.mouse)
-    return app.return_code or 0
+    """Like `show_app`, with an event loop of its own."""
+    return asyncio.run(show_app(conversation, options))

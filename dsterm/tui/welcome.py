@@ -41,7 +41,7 @@ class WelcomeChoice(msgspec.Struct, frozen=True):
 
 
 _NO_KEY = "That is no API key: it holds blanks or unusual characters. Paste it again."
-_FOOT = "The key is kept in your system's keyring. Nothing is sent until you ask."
+_FOOT = "The key stays in a file only you can read. Nothing is sent until you ask."
 
 
 class WelcomeScreen(Screen[None], inherit_bindings=False):
