@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import platform
@@ -17,7 +18,8 @@ from dsterm.boot.plan import LaunchPlan
 from dsterm.context.environment_note import EnvironmentFacts, environment_note
 from dsterm.context.prompt import system_prompt
 from dsterm.context.repo_pack import BuiltPack, build_pack
-from dsterm.core.errors import GitError, UsageError
+from dsterm.core.errors import DiskError, GitError, UsageError
+from dsterm.core.models import ProviderCard
 from dsterm.core.services import Clock
 from dsterm.demo.sample import make_sample_repo
 from dsterm.engine.engine import Engine
@@ -69,11 +71,12 @@ def build_parts(plan: LaunchPlan, demo_url: str) -> EngineParts:
     counter = V4Counter()
     clock, random = SystemClock(), SystemRandom()
     sessions = _sessions(plan)
+    index = Index(plan.paths.index, sessions) if sessions else None
     return EngineParts(
         config=config,
         catalog=catalog,
         connect=connections.connect,
-        warm=connections.warm,
+        warm=lambda card: _warm(card, connections, index),
         toolbox=toolbox,
         workspace=workspace,
         counter=counter,
@@ -88,7 +91,7 @@ def build_parts(plan: LaunchPlan, demo_url: str) -> EngineParts:
         note=lambda repo: _note(plan.folder, clock, repo),
         packs=PackFolder(plan.paths.packs) if sessions else None,
         sessions=sessions,
-        index=Index(plan.paths.index, sessions) if sessions else None,
+        index=index,
         can_ask=not plan.is_headless,
     )
 
@@ -104,6 +107,15 @@ async def demo_repository(plan: LaunchPlan, folder: Path) -> None:
     make_sample_repo(folder)
     git = open_git(dataclasses.replace(plan, folder=folder))
     await git.begin("A small project with a bug in it")
+
+
+def _warm(card: ProviderCard, connections: Connections, index: Index | None) -> None:
+    """Load what a request needs, so that the first one waits for nothing; runs in a thread."""
+    connections.warm(card)
+    if index is not None:
+        # What is wrong with the index is told when the first cost can't be booked.
+        with contextlib.suppress(DiskError):
+            index.open()
 
 
 def _sessions(plan: LaunchPlan) -> SessionStore | None:

@@ -10,18 +10,25 @@ import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from dsterm.boot.assembly import demo_repository, open_git
 from dsterm.boot.circumstances import SystemClock
+from dsterm.boot.collector import collect_garbage_from_here
 from dsterm.boot.plan import LaunchPlan
+from dsterm.core.events import WorkProgress
 from dsterm.core.models import ProviderCard
 from dsterm.engine.engine import Engine
 from dsterm.llm.catalog import load_catalog
+from dsterm.render.clean import clean_line
 from dsterm.render.themes import builtin_theme_folder, load_theme
 from dsterm.store.history import PromptHistory
 from dsterm.store.secrets import find_key, redact, save_key
+
+if TYPE_CHECKING:
+    from dsterm.tui.conversation import ScreenOptions
 
 OpenEngine = Callable[[LaunchPlan, AsyncExitStack], Awaitable[Engine]]
 
@@ -85,28 +92,41 @@ def offer_sample(plan: LaunchPlan) -> LaunchPlan:
 async def show_screen(plan: LaunchPlan, open_engine: OpenEngine) -> int:
     """The screen over an engine for `plan`, until the user leaves; the exit code."""
     from dsterm.tui.app import show_app
-    from dsterm.tui.conversation import ScreenOptions
 
     async with AsyncExitStack() as stack:
         engine = await open_engine(plan, stack)
-        options = ScreenOptions(
-            clock=SystemClock(),
-            history=PromptHistory(plan.paths.history),
-            log_path=plan.paths.logs / "crash.log",
-            theme=plan.config.theme,
-            theme_folders=_theme_folders(plan),
-            reasoning_fold=plan.config.reasoning_fold,
-            mouse=plan.config.mouse,
-            prompt=plan.prompt or "",
-            title=f"dsterm · {plan.folder.name}",
-            redact=lambda text: redact(text, ()),
-            on_ready=engine.warm,
-        )
         for source in plan.attachments:
-            async for _ in engine.command(f"/attach {shlex.quote(source)}"):
-                pass
-        await engine.refresh()
-        return await show_app(engine, options)
+            async for envelope in engine.command(f"/attach {shlex.quote(source)}"):
+                if isinstance(envelope.event, WorkProgress):
+                    sys.stderr.write(f"{clean_line(envelope.event.text)}\n")
+        return await show_app(engine, _screen_options(plan, engine))
+
+
+def _screen_options(plan: LaunchPlan, engine: Engine) -> ScreenOptions:
+    from dsterm.tui.conversation import ScreenOptions
+
+    loop = asyncio.get_running_loop()
+
+    def get_ready() -> None:
+        """What can wait for the first paint: the state of the repository, the SDK, and the collector of garbage."""
+        refreshed = asyncio.run_coroutine_threadsafe(engine.refresh(), loop)
+        engine.warm()
+        collect_garbage_from_here()
+        refreshed.result()
+
+    return ScreenOptions(
+        clock=SystemClock(),
+        history=PromptHistory(plan.paths.history),
+        log_path=plan.paths.logs / "crash.log",
+        theme=plan.config.theme,
+        theme_folders=_theme_folders(plan),
+        reasoning_fold=plan.config.reasoning_fold,
+        mouse=plan.config.mouse,
+        prompt=plan.prompt or "",
+        title=f"dsterm · {plan.folder.name}",
+        redact=lambda text: redact(text, ()),
+        on_ready=get_ready,
+    )
 
 
 def _theme_folders(plan: LaunchPlan) -> tuple[Path, ...]:

@@ -9,6 +9,7 @@ import sys
 from contextlib import AsyncExitStack
 
 from dsterm.boot.assembly import build_engine
+from dsterm.boot.collector import collect_garbage_from_here, leave_garbage
 from dsterm.boot.crash import report_crashes
 from dsterm.boot.demo_server import start_demo_child
 from dsterm.boot.plan import LaunchPlan, plan_launch
@@ -18,6 +19,7 @@ from dsterm.engine.engine import Engine
 
 def start(flags: argparse.Namespace) -> int:
     """Run what `flags` ask for and return the exit code."""
+    leave_garbage()
     try:
         plan = plan_launch(flags, dict(os.environ))
         report_crashes(plan.paths.logs)
@@ -57,6 +59,8 @@ async def _run_headless(plan: LaunchPlan, prompt: str) -> int:
     async with AsyncExitStack() as stack:
         engine = await open_engine(plan, stack)
         output = OutputFormat(plan.output_format or OutputFormat.TEXT)
+        await asyncio.to_thread(engine.warm)
+        collect_garbage_from_here()
         return await run_headless(engine, prompt, plan.attachments, output)
 
 

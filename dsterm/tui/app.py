@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from typing import ClassVar
@@ -26,6 +25,7 @@ from dsterm.core.events import (
     StepStarted,
     ToolRequested,
     TurnEnded,
+    WorkProgress,
 )
 from dsterm.core.status import Status
 from dsterm.render.themes import Theme
@@ -48,12 +48,16 @@ from dsterm.tui.transcript_view import TranscriptSource, TranscriptView
 from dsterm.tui.turns import Turns
 
 _STATUS_SECONDS = 0.25
+_READY = "ready"
 _PLACEHOLDER = "ask anything, / for commands, ? for help"
 _PLACEHOLDER_RUNNING = "ask a follow-up …"
 
 
 class MainScreen(Screen[None], inherit_bindings=False):
     """The one screen; Tab and Ctrl+C belong to the app."""
+
+    # Textual would look for the first widget that can have the focus, and the hidden question would eat the first keys.
+    AUTO_FOCUS = "Composer"
 
 
 class DstermApp(ScreenActions, inherit_bindings=False):
@@ -123,7 +127,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         if self.themes.trouble:
             self.view.show(self.turns.notice(self.themes.trouble, NoticeLevel.WARNING))
         if self.options.on_ready is not None:
-            self.run_worker(self.options.on_ready, thread=True, group="ready", exit_on_error=False)
+            self.run_worker(self.options.on_ready, thread=True, group=_READY, exit_on_error=False)
         if self.options.prompt:
             self.turns.send(self.options.prompt)
 
@@ -173,6 +177,8 @@ class DstermApp(ScreenActions, inherit_bindings=False):
             case TurnEnded():
                 self._requests.clear()
                 self.dock.drop_all()
+            case WorkProgress(text=text):
+                self.say(text)
             case _:
                 pass
 
@@ -264,7 +270,9 @@ class DstermApp(ScreenActions, inherit_bindings=False):
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A bug in a turn is told and logged; the conversation goes on."""
-        if event.state is WorkerState.ERROR:
+        if event.state is WorkerState.SUCCESS and event.worker.group == _READY:
+            self.foot.draw()
+        elif event.state is WorkerState.ERROR:
             words = f"Something in dsterm went wrong; nothing was lost. {log_crash(self.options, event.worker.error)}"
             self.view.show(self.turns.notice(words, NoticeLevel.ERROR))
 
@@ -282,8 +290,3 @@ async def show_app(conversation: Conversation, options: ScreenOptions) -> int:
     app = DstermApp(conversation, options)
     await app.run_async(mouse=options.mouse)
     return app.return_code or 0
-
-
-def run_app(conversation: Conversation, options: ScreenOptions) -> int:
-    """Like `show_app`, with an event loop of its own."""
-    return asyncio.run(show_app(conversation, options))

@@ -81,7 +81,7 @@ class WelcomeScreen(Screen[None], inherit_bindings=False):
         first = self._welcome.providers[0]
         rows = (
             ("1", f"paste an API key for {clean_line(first.title)}", f"from {clean_line(first.key_page)}"),
-            ("2", "another provider", "DeepSeek, OpenRouter, local …"),
+            ("2", "another provider", "DeepSeek, OpenRouter, …"),
             ("3", "look round without a key", "demo: a real server, no model"),
         )
         width = max(len(words) for _, words, _ in rows) + 4

@@ -157,7 +157,7 @@ def test_a_hostile_repo_runs_nothing_and_steers_nothing(program, recorder, tmp_p
     assert not mark.exists()
     assert "\x1b" not in done.out + done.err
     assert "\u202e" not in done.out + done.err
-    pack = attached_text(recorder)
+    pack = attached_text(recorder, 0)
     assert "\x1b" not in pack
     assert "\ntwo\nlines.py" not in pack
 

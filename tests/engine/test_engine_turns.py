@@ -350,10 +350,7 @@ async def test_a_running_turn_can_not_be_doubled(world: World) -> None:
 
 async def test_the_status_runs_while_the_answer_streams(world: World) -> None:
     engine = world.engine(ScriptedProvider([[TextPiece("four" * 10), 0.01, *answer("done")]]))
-    during = []
-    async for envelope in engine.run("hi"):
-        if isinstance(envelope.event, TextDelta):
-            during.append(engine.status())
+    during = [engine.status() async for envelope in engine.run("hi") if isinstance(envelope.event, TextDelta)]
     assert during[0].is_running
     assert during[0].turn.is_estimate
     assert during[0].turn.dollars
