@@ -22,13 +22,14 @@ def long_session(turns: int = 12) -> FakeConversation:
 
 async def test_scrolling_up_stops_following_and_end_returns(start: Start) -> None:
     conversation = long_session()
-    conversation.turns = [answer_turn("", "New words.\n\n" * 10)]
+    conversation.turns = [[Wait("scrolled"), *answer_turn("", "New words.\n\n" * 10)]]
     async with start(conversation) as (app, pilot):
         await drawn(app, pilot)
         await send(pilot, app, "more")
         await pilot.press("pageup")
         assert not app.view.is_following
         place = app.view.scroll_offset.y
+        conversation.gates["scrolled"].set()
         await settle(app, pilot)
         assert app.view.scroll_offset.y == place
         assert "new lines · Ctrl+End" in screen_text(app)[-2]
