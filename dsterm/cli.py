@@ -47,8 +47,8 @@ def run() -> NoReturn:
         sys.stderr.flush()
     except KeyboardInterrupt:
         code = 130
-    except BrokenPipeError:
-        # Whoever read the output has left.
+    except OSError:
+        # Whoever read the output has left, or its disk is full: there is nobody to tell.
         code = 1
     os._exit(code)
 
