@@ -56,7 +56,7 @@ def test_a_work_tree_is_attached_as_it_stands_with_its_figures(program, recorder
     done = program.ask("any", "--attach", str(library))
     assert (done.code, done.out) == (0, "Seen.\n")
     figures = re.search(
-        r"(\d+) files, (\d+) tokens, <?\d+ % of the window.*~\$(\S+), each later one ~\$(\S+) ", done.err
+        r"(\d+) files, (\d+) tokens, <?\d+ % of the window.*~\$(\S+), each later one (~|<)\$(\S+) ", done.err
     )
     assert figures, done.err
     assert (figures[1], "png" in done.err or "binary" in done.err) == ("3", True), done.err
