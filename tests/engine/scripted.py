@@ -99,6 +99,12 @@ class World:
         self.folder.mkdir()
         self.home = folder / "home"
         self._ids = itertools.count(1)
+        self._indexes: list[Index] = []
+
+    def close(self) -> None:
+        """Give back what engines that were never closed hold."""
+        for index in self._indexes:
+            index.close()
 
     @property
     def store(self) -> SessionStore:
@@ -114,6 +120,8 @@ class World:
         pack_text: str = "x = 1\n",
     ) -> Engine:
         store = self.store if is_saved else None
+        if store:
+            self._indexes.append(Index(self.home / "index.db", store))
         connect: Callable[[ProviderCard], ScriptedProvider] = lambda _card: provider  # noqa: E731 - typed for mypy
 
         async def pack(source: str, _progress: Callable[[str], None]) -> BuiltPack:
@@ -142,7 +150,7 @@ class World:
             note=lambda repo: f"<environment>branch {repo.branch}</environment>",
             packs=PackFolder(self.home / "packs") if store else None,
             sessions=store,
-            index=Index(self.home / "index.db", store) if store else None,
+            index=self._indexes[-1] if store else None,
             warm=lambda _card: None,
             can_ask=can_ask,
         )

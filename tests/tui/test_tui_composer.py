@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Start, screen_text, send, settle
 from screen_fakes import FakeConversation, ListMemory
+from screen_pilot import Start, screen_text, send, settle
 from textual import events
 
 from dsterm.core.errors import DiskError

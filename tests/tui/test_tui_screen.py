@@ -4,8 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Start, drawn, screen_text, send, settle
 from screen_fakes import ANSWER, REASONING, START, FakeConversation, Wait, answer_turn, options
+from screen_pilot import Start, drawn, screen_text, send, settle
 
 from dsterm.tui.app import DstermApp
 from dsterm.tui.conversation import SessionSummary

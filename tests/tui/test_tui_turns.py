@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from conftest import Start, asked, drawn, screen_text, send, settle
 from screen_fakes import (
     ANSWER,
     REASONING,
@@ -12,6 +11,7 @@ from screen_fakes import (
     options,
     tool_events,
 )
+from screen_pilot import Start, asked, drawn, screen_text, send, settle
 
 from dsterm.core.errors import ProviderError
 from dsterm.core.events import Answer
