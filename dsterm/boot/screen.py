@@ -17,6 +17,7 @@ import msgspec
 from dsterm.boot.assembly import demo_repository, open_git
 from dsterm.boot.circumstances import SystemClock
 from dsterm.boot.collector import collect_garbage_from_here
+from dsterm.boot.kept_settings import keep_setting
 from dsterm.boot.plan import LaunchPlan
 from dsterm.core.events import WorkProgress
 from dsterm.core.models import ProviderCard
@@ -47,8 +48,13 @@ class FirstStart:
         return tuple(self._cards.values())
 
     def save_key(self, provider: str, key: str) -> str:
-        """Keep `key` in a file that only the user can read, and say where."""
-        return f"The key is in {save_key(self._cards[provider], key, self._plan.paths)}, readable by you alone."
+        """Keep `key` in a file that only the user can read, remember the provider, and say where."""
+        words = f"The key is in {save_key(self._cards[provider], key, self._plan.paths)}, readable by you alone."
+        if provider != self._plan.config.provider:
+            # Else the next start would ask again for a key of the provider that is the default.
+            keep_setting(self._plan.paths.config_file, "provider", provider)
+            words += f" {self._plan.paths.config_file} says provider = {provider}."
+        return words
 
     def choose_demo(self) -> None:
         """Look round without a key."""
@@ -69,6 +75,8 @@ def settle_first_start(plan: LaunchPlan) -> LaunchPlan | None:
     choice = run_welcome(start, theme, mouse=plan.config.mouse)
     if choice.kind is WelcomeKind.LEAVE:
         return None
+    if choice.words:
+        sys.stderr.write(f"{choice.words}\n")
     provider = "demo" if start.chose_demo else choice.provider
     config = msgspec.structs.replace(plan.config, provider=provider)
     return dataclasses.replace(plan, config=config, is_demo=provider == "demo")
@@ -126,6 +134,7 @@ def _screen_options(plan: LaunchPlan, engine: Engine) -> ScreenOptions:
         title=f"dsterm · {plan.folder.name}",
         redact=lambda text: redact(text, ()),
         on_ready=get_ready,
+        save_theme=lambda name: keep_setting(plan.paths.config_file, "theme", name),
     )
 
 

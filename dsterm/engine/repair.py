@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from dsterm.core.events import (
     Answer,
@@ -16,6 +17,7 @@ from dsterm.core.events import (
     StepEnded,
     StepRetried,
     StepStarted,
+    Timings,
     ToolEnded,
     ToolRequested,
     TurnEnd,
@@ -40,11 +42,14 @@ class _OpenEnds:
         self.content = ""
         self.reasoning = ""
         self.has_message = False
+        self.timings = Timings()
+        self._step_at: datetime | None = None
         self.calls: dict[str, ToolCall] = {}
         self.started: set[str] = set()
         self.questions: set[str] = set()
 
-    def take(self, event: Event) -> None:
+    def take(self, envelope: Envelope) -> None:
+        event = envelope.event
         match event:
             case TurnStarted():
                 self.is_turn_open = True
@@ -52,11 +57,13 @@ class _OpenEnds:
                 self.is_turn_open = False
             case StepStarted():
                 self.step, self.content, self.reasoning, self.has_message = event, "", "", False
+                self._step_at, self.timings = envelope.at, Timings()
             case StepRetried():
                 self.content = self.reasoning = ""
             case MessageProgress():
                 self.content += event.content
                 self.reasoning += event.reasoning
+                self._time(envelope.at)
             case MessageAdded():
                 self.has_message = True
                 self.calls = {call.id: call for call in event.message.tool_calls}
@@ -73,6 +80,14 @@ class _OpenEnds:
             case _:
                 pass
 
+    def _time(self, at: datetime) -> None:
+        """The last sign of life: how long the program was gone afterwards is nobody's thinking."""
+        seconds = (at - self._step_at).total_seconds() if self._step_at else 0.0
+        answer = self.timings.first_answer
+        if answer is None and self.content:
+            answer = seconds
+        self.timings = Timings(first_token=0.0, first_answer=answer, total=seconds)
+
 
 def missing_ends(envelopes: Iterable[Envelope], card: ModelCard | None, counter: TokenCounter) -> list[Event]:
     """The events to append to a session that stopped in the middle: what was streamed, marked as cut; its estimated cost at
@@ -80,7 +95,7 @@ def missing_ends(envelopes: Iterable[Envelope], card: ModelCard | None, counter:
     """
     open_ends = _OpenEnds()
     for envelope in envelopes:
-        open_ends.take(envelope.event)
+        open_ends.take(envelope)
     if not open_ends.is_turn_open:
         return []
     events: list[Event] = []
@@ -110,8 +125,16 @@ def _end_of_step(open_ends: _OpenEnds, step: StepStarted, card: ModelCard | None
     )
     price = card.price if card else None
     cost = cost_of(usage, price)
-    stop = StepEnded(stop=StopReason.CUT, model=step.model, usage=usage, cost=cost, price=price, is_demo=step.is_demo)
-    return [*events, stop]
+    ended = StepEnded(
+        stop=StopReason.CUT,
+        model=step.model,
+        usage=usage,
+        cost=cost,
+        price=price,
+        timings=open_ends.timings,
+        is_demo=step.is_demo,
+    )
+    return [*events, ended]
 
 
 def _end_of_call(call: ToolCall, *, was_started: bool) -> ToolEnded:

@@ -116,7 +116,7 @@ async def run_step(live: LiveSession, request: Request, forecast: Forecast) -> S
     On cancellation what was shown is kept, marked as cut, its estimated cost is booked, and CancelledError goes on.
     """
     _begin(live, request, forecast, "chosen by the user")
-    live.streaming = Streaming(forecast.prompt_tokens, forecast.cached_tokens)
+    live.streaming = Streaming(forecast.prompt_tokens, forecast.cached_tokens, request.model.price)
     try:
         return await _try_until_done(live, request, forecast)
     finally:
@@ -138,6 +138,7 @@ def _begin(live: LiveSession, request: Request, forecast: Forecast, why: str) ->
 
 async def _try_until_done(live: LiveSession, request: Request, forecast: Forecast) -> StepEnded:
     tries = 0
+    shown: _Attempt | None = None
     while True:
         attempt = _Attempt(live)
         try:
@@ -150,10 +151,14 @@ async def _try_until_done(live: LiveSession, request: Request, forecast: Forecas
         if failure is not None and not (attempt.has_shown_text and tries > 0):
             wait = wait_before_retry(failure, tries + 1, live.parts.jitter)
         if wait is None or failure is None:
+            if failure is not None and not attempt.has_shown_text and shown is not None:
+                # Better the half that was read already than nothing.
+                live.emit(MessageAdded(message=shown.assembler.message(request.model.id, request.mode, is_cut=True)))
             return _finish(attempt, request, forecast, attempt.assembler.stop, failure)
         tries += 1
-        live.emit(StepRetried(attempt=tries, wait=wait, cause=failure.sentence))
+        live.emit(StepRetried(attempt=tries, wait=wait, cause=failure.message))
         if attempt.has_shown_text:
+            shown = attempt
             # The server will bill what it sent, so it is a step of its own, ended without a message.
             live.emit(_bill(attempt, request, forecast, StopReason.FAILED, failure))
             _begin(live, request, forecast, "tried again")

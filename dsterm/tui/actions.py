@@ -77,6 +77,8 @@ class ScreenActions(App[int], inherit_bindings=False):
         method = _SCREEN_METHODS.get(name)
         if method is not None:
             await self.run_action(method)
+        elif name == "/steer":
+            self.turns.steer(argument)
         elif name == "/theme":
             self._choose_theme(argument.strip())
         elif name in {"/resume", "/sessions"} and not argument.strip():

@@ -86,6 +86,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         self._requests: dict[str, ToolRequested] = {}
         self._key_at = float("-inf")
         self._status_timer: Timer | None = None
+        self._is_work_told = False
 
     def _source(self) -> TranscriptSource:
         options = self.options
@@ -178,7 +179,8 @@ class DstermApp(ScreenActions, inherit_bindings=False):
                 self._requests.clear()
                 self.dock.drop_all()
             case WorkProgress(text=text):
-                self.say(text)
+                self._is_work_told = True
+                self.foot.say(text, NoticeLevel.INFO)
             case _:
                 pass
 
@@ -195,6 +197,9 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         elif not self.turns.is_busy and self._status_timer is not None:
             self._status_timer.stop()
             self._status_timer = None
+        if self._is_work_told and not self.turns.is_busy:
+            self._is_work_told = False
+            self.foot.unsay()
         self.composer.placeholder = Content(_PLACEHOLDER_RUNNING if self.turns.is_running else _PLACEHOLDER)
         self.composer.set_mode(self.conversation.status().mode)
         self.foot.draw()
@@ -217,6 +222,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
 
     def say(self, text: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
         """One sentence in the line above the status, for some seconds."""
+        self._is_work_told = False
         self.foot.say(text, level)
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:

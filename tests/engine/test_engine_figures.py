@@ -114,3 +114,15 @@ async def test_a_session_that_was_killed_counts_its_time_to_the_last_sign_of_lif
     (ended,) = only(missing_ends(events, None, WordCounter()), StepEnded)
     assert isinstance(ended, StepEnded)
     assert (ended.timings.first_token, ended.timings.first_answer, ended.timings.total) == (0, 3.5, 3.5)
+
+
+async def test_reports_fit_80_columns(world: World) -> None:
+    engine = world.engine(ScriptedProvider([answer("one"), answer("two")]))
+    await do(engine, "/mode non-think")
+    await play(engine, "a")
+    await do(engine, "/flash")
+    await play(engine, "b")
+    for line in ("/cost", "/model"):
+        (notice,) = only(await do(engine, line), Notice)
+        assert isinstance(notice, Notice)
+        assert max(len(row) for row in notice.text.splitlines()) <= 76

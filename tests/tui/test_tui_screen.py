@@ -3,10 +3,12 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from screen_fakes import ANSWER, REASONING, START, FakeConversation, Wait, answer_turn, options
 from screen_pilot import Start, drawn, screen_text, send, settle
 
+from dsterm.core.status import Spend
 from dsterm.tui.app import DstermApp
 from dsterm.tui.conversation import SessionSummary
 
@@ -285,3 +287,12 @@ async def test_ticks_count_seconds_while_a_turn_runs(start: Start) -> None:
         conversation.gates["go"].set()
         await settle(app, pilot)
         assert "working" not in screen_text(app)[-2]
+
+
+async def test_the_demo_says_at_the_start_what_it_understands(start: Start) -> None:
+    conversation = FakeConversation()
+    async with start(conversation) as (app, _pilot):
+        assert not any("fix the failing test" in row for row in screen_text(app))
+    conversation.now = msgspec.structs.replace(conversation.now, turn=Spend(is_demo=True))
+    async with start(conversation) as (app, _pilot):
+        assert any("fix the failing test" in row for row in screen_text(app))
