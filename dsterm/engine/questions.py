@@ -9,6 +9,8 @@ from dsterm.core.events import Answer, Option, QuestionAsked
 ONCE = "once"
 SESSION = "session"
 DENY = "deny"
+NOBODY_TO_ASK = "nobody to ask"
+"""The summary of a call that needed a yes where none can be given."""
 
 
 def edit_question(question_id: str, call_id: str, subject: str) -> QuestionAsked:

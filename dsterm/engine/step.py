@@ -152,8 +152,7 @@ async def _try_until_done(live: LiveSession, request: Request, forecast: Forecas
             wait = wait_before_retry(failure, tries + 1, live.parts.jitter)
         if wait is None or failure is None:
             if failure is not None and not attempt.has_shown_text and shown is not None:
-                # Better the half that was read already than nothing.
-                live.emit(MessageAdded(message=shown.assembler.message(request.model.id, request.mode, is_cut=True)))
+                _keep(shown, request)
             return _finish(attempt, request, forecast, attempt.assembler.stop, failure)
         tries += 1
         live.emit(StepRetried(attempt=tries, wait=wait, cause=failure.message))
@@ -162,13 +161,20 @@ async def _try_until_done(live: LiveSession, request: Request, forecast: Forecas
             # The server will bill what it sent, so it is a step of its own, ended without a message.
             live.emit(_bill(attempt, request, forecast, StopReason.FAILED, failure))
             _begin(live, request, forecast, "tried again")
-        await _sleep(live, request, wait)
+        await _sleep(live, request, wait, shown)
 
 
-async def _sleep(live: LiveSession, request: Request, wait: float) -> None:
+def _keep(shown: _Attempt, request: Request) -> None:
+    """Better the half that was read already than nothing."""
+    shown.live.emit(MessageAdded(message=shown.assembler.message(request.model.id, request.mode, is_cut=True)))
+
+
+async def _sleep(live: LiveSession, request: Request, wait: float, shown: _Attempt | None) -> None:
     try:
         await asyncio.sleep(wait)
     except asyncio.CancelledError:
+        if shown is not None:
+            _keep(shown, request)
         demo = live.provider.is_demo
         live.emit(StepEnded(stop=StopReason.INTERRUPTED, model=request.model.id, is_demo=demo))
         raise

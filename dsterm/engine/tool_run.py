@@ -14,7 +14,7 @@ from dsterm.core.events import Answer, QuestionAnswered, TasksChanged, ToolEnded
 from dsterm.core.messages import ToolCall
 from dsterm.core.tools import Effect, Outcome, PreparedCall, ToolResult
 from dsterm.engine.live import LiveSession
-from dsterm.engine.questions import DENY, ONCE, SESSION, edit_question
+from dsterm.engine.questions import DENY, NOBODY_TO_ASK, ONCE, SESSION, edit_question
 from dsterm.llm.repair import parse_arguments
 from dsterm.policy.permissions import Verdict, decide
 
@@ -96,14 +96,16 @@ async def _refusal(live: LiveSession, call: ToolCall, prepared: PreparedCall) ->
         content = (
             f"Not allowed: {decision.reason}, and nobody can be asked in this run. Say what you would have changed."
         )
-        return ToolResult(outcome=Outcome.REFUSED, content=content, summary="not allowed")
+        return ToolResult(outcome=Outcome.REFUSED, content=content, summary=NOBODY_TO_ASK)
     answer = await _ask(live, call, prepared)
     if answer.answer == SESSION:
         live.granted |= set(prepared.plan.effects)
     if answer.answer in {ONCE, SESSION}:
         return None
-    reason = f" Their reason: {answer.text}" if answer.text.strip() else ""
-    return ToolResult(outcome=Outcome.REFUSED, content=f"The user refused this change.{reason}", summary="refused")
+    reason = answer.text.strip()
+    content = "The user refused this change." + (f" Their reason: {reason}" if reason else "")
+    summary = f"refused: {reason}" if reason else "refused"
+    return ToolResult(outcome=Outcome.REFUSED, content=content, summary=summary)
 
 
 async def _ask(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> Answer:
