@@ -84,7 +84,7 @@ def test_model_and_mode_switch_by_key_in_mid_conversation(start: Start, tmp_path
     terminal.wait_for("Pro  Think")
     terminal.type("what can you do?")
     terminal.press("Enter")
-    terminal.wait_for("no model")
+    terminal.wait_for("driven by rules")
     terminal.wait_for("ask anything")
     terminal.press("F2")
     terminal.wait_for("Flash  Think", "was ~$")
@@ -138,7 +138,7 @@ def test_a_new_line_key_does_not_send(start: Start, keys: tuple[str, ...], tmp_p
     terminal.wait_for("first", "second")
     assert not list((tmp_path / "home").rglob("*.jsonl"))
     terminal.press("Enter")
-    terminal.wait_for("no model")
+    terminal.wait_for("driven by rules")
     prompts = [e.event.prompt for e in envelopes(tmp_path / "home") if type(e.event).__name__ == "TurnStarted"]
     assert prompts == ["first\nsecond"]
 
