@@ -21,7 +21,7 @@ def measure_startup(bench: Bench) -> list[Row]:
     helped = _beside_bare(bench, "--help")
     sheet.add("--help over the bare interpreter", "CPU s", [own - bare for bare, own in helped])
     sheet.add("the bare interpreter itself", "CPU s", [bare for bare, _ in version + helped])
-    for module in ("dsterm.cli", "dsterm.engine"):
+    for module in ("dsterm.cli", "dsterm.engine.engine", "dsterm.boot"):
         loaded = _loaded(bench, module)
         found = heavy_among(loaded)
         sheet.add(f"heavy packages loaded by import {module}", "", [len(found)], bar(0), " ".join(found))

@@ -1,6 +1,6 @@
 """Makes the pictures in the README from the running program: the real engine and demo server, the real screen.
 
-    python docs/screenshot.py [FOLDER]      writes approval.svg and answer.svg (docs/ by default)
+Usage: python docs/screenshot.py [FOLDER], which writes approval.svg and answer.svg (docs/ by default)
 """
 
 from __future__ import annotations

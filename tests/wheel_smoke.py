@@ -12,10 +12,19 @@ from pathlib import Path
 
 
 def run(*words: str, cwd: Path, home: Path) -> str:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "DSTERM", "VIRTUAL"))}
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "DSTERM", "VIRTUAL"))
+    }
     environment["DSTERM_HOME"] = str(home)
     done = subprocess.run(
-        words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL, check=False
+        words,
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     if done.returncode:
         sys.exit(f"{words}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
@@ -38,7 +47,9 @@ def main(dist: Path) -> None:
             "print(*[load_theme(name, (folder,)).name for name in theme_names((folder,))])"
         )
         themes = run(python, "-c", theme, cwd=folder, home=home).split()
-        answer = json.loads(run(dsterm, "--demo", "-p", "what can you do?", "--output-format", "json", cwd=folder, home=home))
+        answer = json.loads(
+            run(dsterm, "--demo", "-p", "what can you do?", "--output-format", "json", cwd=folder, home=home)
+        )
         assert themes, "the wheel has no themes"
         assert answer["is_demo"], answer
         assert not answer["is_error"], answer

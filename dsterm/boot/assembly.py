@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import platform
@@ -17,7 +18,8 @@ from dsterm.boot.plan import LaunchPlan
 from dsterm.context.environment_note import EnvironmentFacts, environment_note
 from dsterm.context.prompt import system_prompt
 from dsterm.context.repo_pack import BuiltPack, build_pack
-from dsterm.core.errors import GitError, UsageError
+from dsterm.core.errors import DiskError, GitError, UsageError
+from dsterm.core.models import ProviderCard
 from dsterm.core.services import Clock
 from dsterm.demo.sample import make_sample_repo
 from dsterm.engine.engine import Engine
@@ -73,11 +75,12 @@ def build_parts(plan: LaunchPlan, demo_url: str) -> EngineParts:
     sessions = _sessions(plan)
     project = plan.paths.checkpoints / project_name(workspace.root)
     checkpoints = Checkpoints(workspace.root, project if sessions else None)
+    index = Index(plan.paths.index, sessions) if sessions else None
     return EngineParts(
         config=config,
         catalog=catalog,
         connect=connections.connect,
-        warm=connections.warm,
+        warm=lambda card: _warm(card, connections, index),
         toolbox=toolbox,
         workspace=workspace,
         checkpoints=checkpoints,
@@ -93,7 +96,7 @@ def build_parts(plan: LaunchPlan, demo_url: str) -> EngineParts:
         note=lambda repo: _note(plan.folder, clock, repo),
         packs=PackFolder(plan.paths.packs) if sessions else None,
         sessions=sessions,
-        index=Index(plan.paths.index, sessions) if sessions else None,
+        index=index,
         can_ask=not plan.is_headless,
         interrupted=tuple(map(_interrupted, checkpoints.clean_up())),
     )
@@ -118,6 +121,15 @@ def _interrupted(found: Interrupted) -> str:
         f"dsterm was stopped in the middle of changing {len(found.files)} files here. /resume {found.session} says which of "
         "them are new; /undo there takes them back."
     )
+
+
+def _warm(card: ProviderCard, connections: Connections, index: Index | None) -> None:
+    """Load what a request needs, so that the first one waits for nothing; runs in a thread."""
+    connections.warm(card)
+    if index is not None:
+        # What is wrong with the index is told when the first cost can't be booked.
+        with contextlib.suppress(DiskError):
+            index.open()
 
 
 def _sessions(plan: LaunchPlan) -> SessionStore | None:

@@ -11,18 +11,26 @@ import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from dsterm.boot.assembly import demo_repository, open_git
 from dsterm.boot.circumstances import SystemClock
+from dsterm.boot.collector import collect_garbage_from_here
+from dsterm.boot.kept_settings import keep_setting
 from dsterm.boot.plan import LaunchPlan
+from dsterm.core.events import WorkProgress
 from dsterm.core.models import ProviderCard
 from dsterm.engine.engine import Engine
 from dsterm.llm.catalog import load_catalog
+from dsterm.render.clean import clean_line
 from dsterm.render.themes import builtin_theme_folder, load_theme
 from dsterm.store.history import PromptHistory
 from dsterm.store.secrets import find_key, redact, save_key
+
+if TYPE_CHECKING:
+    from dsterm.tui.conversation import ScreenOptions
 
 OpenEngine = Callable[[LaunchPlan, AsyncExitStack], Awaitable[Engine]]
 
@@ -41,8 +49,13 @@ class FirstStart:
         return tuple(self._cards.values())
 
     def save_key(self, provider: str, key: str) -> str:
-        """Keep `key` in a file that only the user can read, and say where."""
-        return f"The key is in {save_key(self._cards[provider], key, self._plan.paths)}, readable by you alone."
+        """Keep `key` in a file that only the user can read, remember the provider, and say where."""
+        words = f"The key is in {save_key(self._cards[provider], key, self._plan.paths)}, readable by you alone."
+        if provider != self._plan.config.provider:
+            # Else the next start would ask again for a key of the provider that is the default.
+            keep_setting(self._plan.paths.config_file, "provider", provider)
+            words += f" {self._plan.paths.config_file} says provider = {provider}."
+        return words
 
     def choose_demo(self) -> None:
         """Look round without a key."""
@@ -63,6 +76,8 @@ def settle_first_start(plan: LaunchPlan) -> LaunchPlan | None:
     choice = run_welcome(start, theme, mouse=plan.config.mouse)
     if choice.kind is WelcomeKind.LEAVE:
         return None
+    if choice.words:
+        sys.stderr.write(f"{choice.words}\n")
     provider = "demo" if start.chose_demo else choice.provider
     config = msgspec.structs.replace(plan.config, provider=provider)
     return dataclasses.replace(plan, config=config, is_demo=provider == "demo")
@@ -86,29 +101,43 @@ def offer_sample(plan: LaunchPlan) -> LaunchPlan:
 async def show_screen(plan: LaunchPlan, open_engine: OpenEngine) -> int:
     """The screen over an engine for `plan`, until the user leaves; the exit code."""
     from dsterm.tui.app import show_app
-    from dsterm.tui.conversation import ScreenOptions
 
     async with AsyncExitStack() as stack:
         engine = await open_engine(plan, stack)
-        options = ScreenOptions(
-            clock=SystemClock(),
-            history=PromptHistory(plan.paths.history),
-            log_path=plan.paths.logs / "crash.log",
-            theme=plan.config.theme,
-            theme_folders=_theme_folders(plan),
-            reasoning_fold=plan.config.reasoning_fold,
-            mouse=plan.config.mouse,
-            prompt=plan.prompt or "",
-            title=f"dsterm · {plan.folder.name}",
-            redact=lambda text: redact(text, ()),
-            on_ready=engine.warm,
-            editor=_editor(plan),
-        )
         for source in plan.attachments:
-            async for _ in engine.command(f"/attach {shlex.quote(source)}"):
-                pass
-        await engine.refresh()
-        return await show_app(engine, options)
+            async for envelope in engine.command(f"/attach {shlex.quote(source)}"):
+                if isinstance(envelope.event, WorkProgress):
+                    sys.stderr.write(f"{clean_line(envelope.event.text)}\n")
+        return await show_app(engine, _screen_options(plan, engine))
+
+
+def _screen_options(plan: LaunchPlan, engine: Engine) -> ScreenOptions:
+    from dsterm.tui.conversation import ScreenOptions
+
+    loop = asyncio.get_running_loop()
+
+    def get_ready() -> None:
+        """What can wait for the first paint: the state of the repository, the SDK, and the collector of garbage."""
+        refreshed = asyncio.run_coroutine_threadsafe(engine.refresh(), loop)
+        engine.warm()
+        collect_garbage_from_here()
+        refreshed.result()
+
+    return ScreenOptions(
+        clock=SystemClock(),
+        history=PromptHistory(plan.paths.history),
+        log_path=plan.paths.logs / "crash.log",
+        theme=plan.config.theme,
+        theme_folders=_theme_folders(plan),
+        reasoning_fold=plan.config.reasoning_fold,
+        mouse=plan.config.mouse,
+        prompt=plan.prompt or "",
+        title=f"dsterm · {plan.folder.name}",
+        redact=lambda text: redact(text, ()),
+        on_ready=get_ready,
+        save_theme=lambda name: keep_setting(plan.paths.config_file, "theme", name),
+        editor=_editor(plan),
+    )
 
 
 def _theme_folders(plan: LaunchPlan) -> tuple[Path, ...]:

@@ -11,6 +11,7 @@ import time
 from contextlib import AsyncExitStack
 
 from dsterm.boot.assembly import build_engine
+from dsterm.boot.collector import collect_garbage_from_here, leave_garbage
 from dsterm.boot.crash import report_crashes
 from dsterm.boot.demo_server import start_demo_child
 from dsterm.boot.plan import LaunchPlan, plan_launch
@@ -21,6 +22,7 @@ from dsterm.workspace.prune_checkpoints import prune_checkpoints
 
 def start(flags: argparse.Namespace) -> int:
     """Run what `flags` ask for and return the exit code."""
+    leave_garbage()
     try:
         plan = plan_launch(flags, dict(os.environ))
         report_crashes(plan.paths.logs)
@@ -60,6 +62,8 @@ async def _run_headless(plan: LaunchPlan, prompt: str) -> int:
     async with AsyncExitStack() as stack:
         engine = await open_engine(plan, stack)
         output = OutputFormat(plan.output_format or OutputFormat.TEXT)
+        await asyncio.to_thread(engine.warm)
+        collect_garbage_from_here()
         return await run_headless(engine, prompt, plan.attachments, output)
 
 

@@ -10,28 +10,35 @@ from dsterm.demo.steps import Step, count, grep, listing
 from dsterm.demo.summary import describe
 from dsterm.demo.talk import Talk, found_hits, listed_paths
 
+_TELLING_FILES = "{README*,pyproject.toml,package.json,Cargo.toml,go.mod}"
+_CUT = re.compile(r"\((?:[\d,]+) of ([\d,]+) files\b")
 _TELLING = re.compile(r"(?:README(?:\.\w+)?|pyproject\.toml|package\.json|Cargo\.toml|go\.mod)", re.IGNORECASE)
 
 
 def overview(talk: Talk) -> Step:
     """The next step of telling what is in the repository."""
-    names = talk.last("glob")
+    names = next(iter(talk.results("glob")), None)
     if names is None:
         why = "What is in a repository shows first in its list of files, then in what it says of itself."
         return list_files("**/*", why)
     paths = listed_paths(names.result)
     if not paths:
         return Step(text="There are no files here that I can see.")
+    cut = _CUT.search(names.result)
+    named = listed_paths(talk.results("glob")[-1].result)
+    if cut and len(talk.results("glob")) == 1:
+        return list_files(_TELLING_FILES, "The list is cut, so I look for the files that describe the project by name.")
     telling = sorted(
-        (path for path in paths if _TELLING.fullmatch(path)), key=lambda path: (not path.startswith("R"), path)
+        (path for path in named if _TELLING.fullmatch(path)), key=lambda path: (not path.startswith("R"), path)
     )
     step = read_next(talk, telling[:3], "These files say what the project is.")
     if step:
         return step
     kinds = Counter(path.rpartition(".")[2] if "." in path else "no suffix" for path in paths)
     folders = Counter(path.partition("/")[0] + "/" if "/" in path else "top level" for path in paths)
+    found = f"{cut[1]} files, the newest {len(paths)} of them here" if cut else count(len(paths), "file")
     told = [
-        f"{count(len(paths), 'file')} listed: {', '.join(f'{number} {kind}' for kind, number in kinds.most_common(6))}.",
+        f"{found}: {', '.join(f'{number} {kind}' for kind, number in kinds.most_common(6))}.",
         listing([f"`{folder}`: {count(number, 'file')}" for folder, number in folders.most_common(12)]),
         *(describe(path, view.text) for path, view in talk.files().items()),
     ]

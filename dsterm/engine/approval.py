@@ -35,5 +35,6 @@ async def approve(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> 
             return ToolResult(outcome=Outcome.FAILED, content=str(error))
         if revised is not None:
             return revised
-    reason = f" Their reason: {answer.text}" if answer.text.strip() else ""
-    return ToolResult(outcome=Outcome.REFUSED, content=f"The user refused this change.{reason}", summary="refused")
+    reason = answer.text.strip()
+    content = "The user refused this change." + (f" Their reason: {reason}" if reason else "")
+    return ToolResult(outcome=Outcome.REFUSED, content=content, summary=f"refused: {reason}" if reason else "refused")

@@ -97,9 +97,11 @@ class BuiltinCommands:
         chosen = [pack for pack in packs if not words or pack.source == words[0]]
         if len(chosen) != 1:
             raise UsageError(f"Say which: {', '.join(pack.source for pack in packs)}")
+        sent = live.session.sent
+        was_sent = sent is not None and chosen[0] in live.session.messages[: sent.messages]
         live.emit(RepoDetached(digest=chosen[0].digest))
-        lost = "The provider's cache is lost from there on, once."
-        live.notice(f"{chosen[0].source} is out of the conversation. {lost}", NoticeLevel.WARNING)
+        if was_sent:
+            live.notice("The next prompt reads anew what stood behind it, once.", NoticeLevel.WARNING)
 
     async def _undo(self, words: list[str]) -> None:
         await undo(self._live(), words)

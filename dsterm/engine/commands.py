@@ -30,7 +30,7 @@ class Command(msgspec.Struct, frozen=True):
 
 def split_line(line: str) -> tuple[str, list[str]]:
     """`/name some "quoted words"` into the name and the words; UsageError when a quote stays open."""
-    name, _, rest = line.strip().partition(" ")
+    name, rest = [*line.split(maxsplit=1), "", ""][:2]
     try:
         return name, shlex.split(rest)
     except ValueError as error:
@@ -38,9 +38,8 @@ def split_line(line: str) -> tuple[str, list[str]]:
 
 
 def find_command(commands: tuple[Command, ...], name: str) -> Command:
-    """The command called `name` or by that alias; UsageError lists what there is."""
+    """The command called `name` or by that alias; UsageError when there is none."""
     for command in commands:
         if name == command.spec.name or name in command.spec.aliases:
             return command
-    known = " ".join(command.spec.name for command in commands)
-    raise UsageError(f"{name} is not a command. There are: {known}")
+    raise UsageError(f"{name} is not a command. Type / to see them all.")

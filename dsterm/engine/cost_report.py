@@ -51,13 +51,14 @@ def cost_report(envelopes: Iterable[Envelope]) -> str:
     rows = cost_rows(envelopes)
     if not rows:
         return "Nothing was sent yet, so nothing was spent."
-    lines = [f"{'#':>3}  {'model and mode':<25} {'in':>9} {'cached':>9} {'out':>8}  US dollars"]
-    lines += [_line(f"{row.number:>3}", [row]) for row in rows]
+    width = max(len("model and mode"), *(len(_name(row)) for row in rows))
+    lines = [f"{'#':>3}  {'model and mode':<{width}} {'in':>9} {'cached':>9} {'out':>8}  US dollars"]
+    lines += [_line(f"{row.number:>3}", [row], width) for row in rows]
     groups: dict[tuple[str, str], list[CostRow]] = {}
     for row in rows:
         groups.setdefault((row.model, row.mode), []).append(row)
     if len(groups) > 1:
-        lines += [_line(f"{len(group):>2}x", group) for group in groups.values()]
+        lines += [_line(f"{len(group):>2}x", group, width) for group in groups.values()]
     lines.append(f"total {_dollars([row for row in rows if not row.is_demo])}")
     demo = [row for row in rows if row.is_demo]
     if demo:
@@ -65,12 +66,15 @@ def cost_report(envelopes: Iterable[Envelope]) -> str:
     return "\n".join(lines)
 
 
-def _line(label: str, rows: list[CostRow]) -> str:
+def _name(row: CostRow) -> str:
+    return f"{row.model.rpartition('/')[2].removeprefix('deepseek-')[:24]} · {row.mode}"
+
+
+def _line(label: str, rows: list[CostRow], width: int) -> str:
     first = rows[0]
     usage = sum((row.usage for row in rows), Usage())
-    name = f"{first.model.rpartition('/')[2].removeprefix('deepseek-')} · {first.mode}"
     tokens = f"{usage.prompt_tokens:>9,} {usage.cached_tokens:>9,} {usage.completion_tokens:>8,}"
-    return f"{label}  {name[:25]:<25} {tokens}  {_dollars(rows)}{' demo' if first.is_demo else ''}"
+    return f"{label}  {_name(first):<{width}} {tokens}  {_dollars(rows)}{' demo' if first.is_demo else ''}"
 
 
 def _dollars(rows: list[CostRow]) -> str:

@@ -133,6 +133,8 @@ class Engine:
             self._task.cancel()
             await asyncio.wait([self._task])
         await self._live.close()
+        if self._parts.index is not None:
+            self._parts.index.close()
 
     @property
     def _is_running(self) -> bool:

@@ -18,7 +18,7 @@ from dsterm.core.events import (
     StepEnded,
     StepStarted,
 )
-from dsterm.core.models import Forecast, ModelCard, PermissionMode, ThinkingMode
+from dsterm.core.models import Forecast, ModelCard, PermissionMode, Price, ThinkingMode
 from dsterm.core.provider import Provider
 from dsterm.core.tools import Effect
 from dsterm.core.undo_events import Rewound
@@ -31,9 +31,10 @@ from dsterm.policy.permissions import Rules
 
 
 class Streaming:
-    """Figures of the answer that is streaming now, in tokens."""
+    """Figures of the answer that is streaming now, in tokens, and the price of the model that gives it."""
 
-    def __init__(self, prompt_tokens: int, cached_tokens: int) -> None:
+    def __init__(self, prompt_tokens: int, cached_tokens: int, price: Price | None) -> None:
+        self.price = price
         self.prompt_tokens = prompt_tokens
         self.cached_tokens = cached_tokens
         self.output_tokens = 0

@@ -12,6 +12,8 @@ from dsterm.core.review import EDITED, REVIEWED, ProposedFile
 ONCE = "once"
 SESSION = "session"
 DENY = "deny"
+NOBODY_TO_ASK = "nobody to ask"
+"""The summary of a call that needed a yes where none can be given."""
 
 
 def edit_question(question_id: str, call_id: str, subject: str, *, can_review: bool = False) -> QuestionAsked:

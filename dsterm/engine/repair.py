@@ -6,6 +6,7 @@ The disk is only looked at through the function that is handed in, and only for 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from dsterm.core.events import (
     Answer,
@@ -20,6 +21,7 @@ from dsterm.core.events import (
     StepEnded,
     StepRetried,
     StepStarted,
+    Timings,
     ToolEnded,
     ToolRequested,
     TurnEnd,
@@ -46,13 +48,16 @@ class _OpenEnds:
         self.content = ""
         self.reasoning = ""
         self.has_message = False
+        self.timings = Timings()
+        self._step_at: datetime | None = None
         self.calls: dict[str, ToolCall] = {}
         self.started: dict[str, Plan | None] = {}
         self.checkpoints: dict[str, CheckpointSaved] = {}
         self.recorded: set[str] = set()
         self.questions: set[str] = set()
 
-    def take(self, event: Event) -> None:
+    def take(self, envelope: Envelope) -> None:
+        event = envelope.event
         match event:
             case TurnStarted():
                 self.is_turn_open = True
@@ -60,11 +65,13 @@ class _OpenEnds:
                 self.is_turn_open = False
             case StepStarted():
                 self.step, self.content, self.reasoning, self.has_message = event, "", "", False
+                self._step_at, self.timings = envelope.at, Timings()
             case StepRetried():
                 self.content = self.reasoning = ""
             case MessageProgress():
                 self.content += event.content
                 self.reasoning += event.reasoning
+                self._time(envelope.at)
             case MessageAdded():
                 self.has_message = True
                 self.calls = {call.id: call for call in event.message.tool_calls}
@@ -85,6 +92,14 @@ class _OpenEnds:
             case _:
                 pass
 
+    def _time(self, at: datetime) -> None:
+        """The last sign of life: how long the program was gone afterwards is nobody's thinking."""
+        seconds = (at - self._step_at).total_seconds() if self._step_at else 0.0
+        answer = self.timings.first_answer
+        if answer is None and self.content:
+            answer = seconds
+        self.timings = Timings(first_token=0.0, first_answer=answer, total=seconds)
+
 
 def missing_ends(
     envelopes: Iterable[Envelope], card: ModelCard | None, counter: TokenCounter, inspect: Inspect
@@ -95,7 +110,7 @@ def missing_ends(
     """
     open_ends = _OpenEnds()
     for envelope in envelopes:
-        open_ends.take(envelope.event)
+        open_ends.take(envelope)
     if not open_ends.is_turn_open:
         return []
     events: list[Event] = []
@@ -131,8 +146,16 @@ def _end_of_step(open_ends: _OpenEnds, step: StepStarted, card: ModelCard | None
     )
     price = card.price if card else None
     cost = cost_of(usage, price)
-    stop = StepEnded(stop=StopReason.CUT, model=step.model, usage=usage, cost=cost, price=price, is_demo=step.is_demo)
-    return [*events, stop]
+    ended = StepEnded(
+        stop=StopReason.CUT,
+        model=step.model,
+        usage=usage,
+        cost=cost,
+        price=price,
+        timings=open_ends.timings,
+        is_demo=step.is_demo,
+    )
+    return [*events, ended]
 
 
 def _end_of_call(call: ToolCall, *, was_started: bool) -> ToolEnded:

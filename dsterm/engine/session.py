@@ -59,6 +59,7 @@ class Session:
         self.dollars: Decimal | None = Decimal(0)
         self.demo_dollars = Decimal(0)
         self.turn_dollars: Decimal | None = Decimal(0)
+        self.is_estimate = self.is_turn_estimate = False
         self._call_ids: set[str] = set()
         log = list(envelopes)
         for envelope, is_said in zip(log, on_branch(log), strict=True):
@@ -82,7 +83,7 @@ class Session:
             case TurnStarted():
                 text = f"{event.note}\n\n{event.prompt}" if event.note else event.prompt
                 self.messages.append(UserMessage(text=text))
-                self.turn_dollars = Decimal(0)
+                self.turn_dollars, self.is_turn_estimate = Decimal(0), False
             case Steered():
                 self.messages.append(UserMessage(text=event.text))
             case MessageAdded():
@@ -140,6 +141,8 @@ class Session:
         if event.usage is None:
             return
         self.last_usage = event.usage
+        self.is_estimate |= event.usage.is_estimate
+        self.is_turn_estimate |= event.usage.is_estimate
         if not event.usage.is_estimate and self.sent is not None:
             self.last_request = LastRequest(messages=self.sent.messages, mode=self.sent.mode, usage=event.usage)
             self.messages_at_last_step = len(self.messages)

@@ -16,6 +16,7 @@ def snapshot(live: LiveSession, *, is_running: bool) -> Status:
     session = live.session
     used, is_estimate = context_tokens(live)
     running = _running_dollars(live)
+    is_streaming = live.streaming is not None
     is_demo = live.provider.is_demo
     total = session.demo_dollars if is_demo else session.dollars
     usage = session.last_usage
@@ -30,8 +31,10 @@ def snapshot(live: LiveSession, *, is_running: bool) -> Status:
         context_tokens=used,
         is_context_estimate=is_estimate,
         hit_share=usage.cached_tokens / usage.prompt_tokens if usage and usage.prompt_tokens else None,
-        turn=_spend(session.turn_dollars, running, is_running=live.streaming is not None, is_demo=is_demo),
-        session=_spend(total, running, is_running=live.streaming is not None, is_demo=is_demo),
+        turn=_spend(
+            session.turn_dollars, running, is_estimate=is_streaming or session.is_turn_estimate, is_demo=is_demo
+        ),
+        session=_spend(total, running, is_estimate=is_streaming or session.is_estimate, is_demo=is_demo),
         is_running=is_running,
         switch_note="" if is_running else switch_note(live),
         packs=session.packs,
@@ -49,10 +52,10 @@ def _running_dollars(live: LiveSession) -> Decimal | None:
         cached_tokens=live.streaming.cached_tokens,
         completion_tokens=live.streaming.output_tokens,
     )
-    cost = cost_of(usage, live.model.price)
+    cost = cost_of(usage, live.streaming.price)
     return None if cost is None else cost.total
 
 
-def _spend(booked: Decimal | None, running: Decimal | None, *, is_running: bool, is_demo: bool) -> Spend:
+def _spend(booked: Decimal | None, running: Decimal | None, *, is_estimate: bool, is_demo: bool) -> Spend:
     dollars = None if booked is None or running is None else booked + running
-    return Spend(dollars=dollars, is_estimate=is_running, is_demo=is_demo)
+    return Spend(dollars=dollars, is_estimate=is_estimate, is_demo=is_demo)

@@ -13,20 +13,20 @@ from dsterm.store.sessions import SessionSummary
 
 def model_list(live: LiveSession) -> str:
     """The models of the provider with their prices, the chosen one marked."""
-    lines = [f"Models of {live.provider.title}, US dollars per 1M tokens (input / output / cache read):"]
-    for card in live.parts.catalog.models(live.provider.name):
+    lines = [f"Models of {live.provider.title}, $ per 1M tokens in / out / cache read, window:"]
+    cards = live.parts.catalog.models(live.provider.name)
+    width = max((len(card.id) for card in cards), default=0)
+    for card in cards:
         mark = "●" if card.id == live.model.id else " "
-        lines.append(
-            f"{mark} {card.alias or '':<6} {card.id:<36} {_price(card)}  window {format_tokens(card.context_window)}"
-        )
-    return "\n".join(lines)
+        window = format_tokens(card.context_window)
+        lines.append(f"{mark} {card.alias or '':<5} {card.id:<{width}}  {_price(card):<20}  {window}")
+    dates = sorted({str(card.price.since) for card in cards if card.price})
+    return "\n".join([*lines, f"Prices since {', '.join(dates)}." if dates else "Prices are unknown."])
 
 
 def _price(card: ModelCard) -> str:
-    if card.price is None:
-        return "price unknown"
     price = card.price
-    return f"{price.input:f} / {price.output:f} / {price.cache_read:f} since {price.since}"
+    return f"{price.input:f} / {price.output:f} / {price.cache_read:f}" if price else "unknown"
 
 
 def status_report(live: LiveSession) -> str:

@@ -114,7 +114,15 @@ async def run_step(live: LiveSession, request: Request, forecast: Forecast) -> S
 
     On cancellation what was shown is kept, marked as cut, its estimated cost is booked, and CancelledError goes on.
     """
-    why = "chosen by the user"
+    _begin(live, request, forecast, "chosen by the user")
+    live.streaming = Streaming(forecast.prompt_tokens, forecast.cached_tokens, request.model.price)
+    try:
+        return await _try_until_done(live, request, forecast)
+    finally:
+        live.streaming = None
+
+
+def _begin(live: LiveSession, request: Request, forecast: Forecast, why: str) -> None:
     live.emit(
         StepStarted(
             provider=request.model.provider,
@@ -125,31 +133,50 @@ async def run_step(live: LiveSession, request: Request, forecast: Forecast) -> S
             is_demo=live.provider.is_demo,
         )
     )
-    live.streaming = Streaming(forecast.prompt_tokens, forecast.cached_tokens)
-    try:
-        return await _try_until_done(live, request, forecast)
-    finally:
-        live.streaming = None
 
 
 async def _try_until_done(live: LiveSession, request: Request, forecast: Forecast) -> StepEnded:
     tries = 0
+    shown: _Attempt | None = None
     while True:
         attempt = _Attempt(live)
         try:
             await _receive(live, request, attempt)
-            failure = _failure_of(attempt)
-            wait = None
-            if failure is not None and not (attempt.has_shown_text and tries > 0):
-                wait = wait_before_retry(failure, tries + 1, live.parts.jitter)
-            if wait is None or failure is None:
-                return _finish(attempt, request, forecast, attempt.assembler.stop, failure)
-            tries += 1
-            live.emit(StepRetried(attempt=tries, wait=wait, cause=failure.sentence))
-            await asyncio.sleep(wait)
         except asyncio.CancelledError:
             _finish(attempt, request, forecast, StopReason.INTERRUPTED, None)
             raise
+        failure = _failure_of(attempt)
+        wait = None
+        if failure is not None and not (attempt.has_shown_text and tries > 0):
+            wait = wait_before_retry(failure, tries + 1, live.parts.jitter)
+        if wait is None or failure is None:
+            if failure is not None and not attempt.has_shown_text and shown is not None:
+                _keep(shown, request)
+            return _finish(attempt, request, forecast, attempt.assembler.stop, failure)
+        tries += 1
+        live.emit(StepRetried(attempt=tries, wait=wait, cause=failure.message))
+        if attempt.has_shown_text:
+            shown = attempt
+            # The server will bill what it sent, so it is a step of its own, ended without a message.
+            live.emit(_bill(attempt, request, forecast, StopReason.FAILED, failure))
+            _begin(live, request, forecast, "tried again")
+        await _sleep(live, request, wait, shown)
+
+
+def _keep(shown: _Attempt, request: Request) -> None:
+    """Better the half that was read already than nothing."""
+    shown.live.emit(MessageAdded(message=shown.assembler.message(request.model.id, request.mode, is_cut=True)))
+
+
+async def _sleep(live: LiveSession, request: Request, wait: float, shown: _Attempt | None) -> None:
+    try:
+        await asyncio.sleep(wait)
+    except asyncio.CancelledError:
+        if shown is not None:
+            _keep(shown, request)
+        demo = live.provider.is_demo
+        live.emit(StepEnded(stop=StopReason.INTERRUPTED, model=request.model.id, is_demo=demo))
+        raise
 
 
 async def _receive(live: LiveSession, request: Request, attempt: _Attempt) -> None:

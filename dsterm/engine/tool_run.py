@@ -15,6 +15,7 @@ from dsterm.core.messages import ToolCall
 from dsterm.core.tools import Effect, Outcome, PreparedCall, ToolResult
 from dsterm.engine.approval import approve
 from dsterm.engine.live import LiveSession
+from dsterm.engine.questions import NOBODY_TO_ASK
 from dsterm.engine.saved_run import run_saved
 from dsterm.engine.uninterrupted import uninterrupted
 from dsterm.llm.repair import parse_arguments
@@ -107,7 +108,7 @@ async def _decided(live: LiveSession, call: ToolCall, prepared: PreparedCall) ->
         content = (
             f"Not allowed: {decision.reason}, and nobody can be asked in this run. Say what you would have changed."
         )
-        return ToolResult(outcome=Outcome.REFUSED, content=content, summary="not allowed")
+        return ToolResult(outcome=Outcome.REFUSED, content=content, summary=NOBODY_TO_ASK)
     return await approve(live, call, prepared)
 
 

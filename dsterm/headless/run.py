@@ -14,6 +14,7 @@ from dsterm.core.errors import DstermError
 from dsterm.core.events import Envelope, Notice, StepRetried, ToolEnded, ToolRequested, TurnEnd, TurnEnded
 from dsterm.core.tools import Outcome
 from dsterm.engine.engine import Engine
+from dsterm.engine.questions import NOBODY_TO_ASK
 from dsterm.headless.report import Report, Result
 from dsterm.headless.standard_output import prepare_output, print_answer, print_json, tell
 
@@ -104,7 +105,7 @@ def _show(envelope: Envelope, output: OutputFormat, names: dict[str, str]) -> No
         case ToolRequested(call=call, plan=plan):
             names[call.id] = f"{call.name} {plan.subject if plan else ''}".strip()
         case ToolEnded(id=call_id, result=result) if result.outcome is Outcome.REFUSED:
-            hint = "" if result.summary == "refused" else " (--permission-mode accept-edits lets edits happen)"
+            hint = " (--permission-mode accept-edits lets edits happen)" if result.summary == NOBODY_TO_ASK else ""
             tell(f"not allowed: {names.get(call_id, 'a tool call')}{hint}")
         case ToolEnded(id=call_id, result=result) if result.outcome is Outcome.DONE and result.diffs:
             for diff in result.diffs:

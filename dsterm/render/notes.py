@@ -47,7 +47,7 @@ def ended_note(event: events.TurnEnded) -> Note | None:
     if event.reason is TurnEnd.ANSWERED:
         return None
     word, mark, style = _ENDS[event.reason]
-    return Note(f"{word}: {event.text}" if event.text else word, mark, style)
+    return Note(f"{word}: {event.text}" if event.text not in {"", word} else word, mark, style)
 
 
 def changed_note(

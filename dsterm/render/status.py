@@ -81,9 +81,9 @@ def _spend(label: str, spend: Spend) -> Group:
 
 def _percent(share: float) -> str:
     """Whole percents, but never 100 before it is all, nor 0 once there is something."""
-    if 0 < share < 1:
-        return f"{min(max(round(share * 100), 1), 99)}%"
-    return f"{share:.0%}"
+    if 0 < share < 0.005:
+        return "<1%"
+    return f"{min(round(share * 100), 99)}%" if share < 1 else f"{share:.0%}"
 
 
 def _joined(groups: list[Group], gap: str) -> Group:

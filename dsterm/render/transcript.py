@@ -49,6 +49,7 @@ class Transcript:
         self._calls: dict[str, ToolBlock] = {}
         self._asking: dict[str, ToolBlock] = {}
         self._packs: dict[str, str] = {}
+        self._retry: NoteBlock | None = None
 
     @property
     def blocks(self) -> Sequence[Block]:
@@ -111,7 +112,7 @@ class Transcript:
                 self._step.start(event, envelope.at)
             case events.StepRetried():
                 self._step.void()
-                self._note(BlockKind.NOTICE, retried_note(event))
+                self._show_retry(retried_note(event))
             case events.StepEnded():
                 self._step.end(event, envelope.at)
             case events.MessageProgress():
@@ -174,8 +175,15 @@ class Transcript:
         if note:
             self._note(BlockKind.TURN_END, note)
 
-    def _note(self, kind: BlockKind, note: Note) -> None:
-        self._list.add(lambda key, changes: NoteBlock(key, changes, kind, note))
+    def _show_retry(self, note: Note) -> None:
+        """Retries in a row are one line, which counts them."""
+        if self._retry is not None and self._list.blocks[-1] is self._retry:
+            self._retry.replace(note)
+        else:
+            self._retry = self._note(BlockKind.NOTICE, note)
+
+    def _note(self, kind: BlockKind, note: Note) -> NoteBlock:
+        return self._list.add(lambda key, changes: NoteBlock(key, changes, kind, note))
 
 
 def short_title(model: str) -> str:

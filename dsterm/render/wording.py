@@ -9,10 +9,15 @@ _TWO = Decimal("0.01")
 
 
 def format_money(dollars: Decimal | None, *, is_estimate: bool = False) -> str:
-    """US dollars: four decimals below $1, two from $1, `~` before an estimate, `unknown` for None."""
+    """US dollars: four decimals below $1, two from $1, `~` before an estimate, `unknown` for None.
+
+    What is there but would round to nothing is `<$0.0001`.
+    """
     if dollars is None:
         return "unknown"
     rounded = dollars.quantize(_FOUR, ROUND_HALF_UP)
+    if dollars > 0 and rounded == 0:
+        return f"<${_FOUR}"
     if abs(rounded) >= 1:
         rounded = dollars.quantize(_TWO, ROUND_HALF_UP)
     return f"{'~' if is_estimate else ''}${rounded:f}"

@@ -40,6 +40,10 @@ class Index:
         self._started: dict[tuple[str, str], StepStarted] = {}
         self._guard = threading.Lock()
 
+    def open(self) -> None:
+        """Open it ahead of its first use, in any thread; DiskError when that fails."""
+        self._use(lambda _connection: None)
+
     def add(self, session_id: str, folder: Path, envelope: Envelope) -> None:
         """Take in one event as it happens; only those that begin and end a step matter."""
         row = self._row_of(session_id, valid_text(str(folder)), envelope, self._started)

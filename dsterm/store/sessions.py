@@ -46,8 +46,10 @@ class _Stamp(msgspec.Struct, frozen=True):
 
 
 def new_session_id(at: datetime, random: Random) -> str:
-    """A session id that sorts by time and is not guessed twice: `20261122-142530-k3f9x2`, in UTC."""
-    tail = "".join(_LETTERS[random.randrange(len(_LETTERS))] for _ in range(6))
+    """A session id that sorts by time, to the millisecond, and is not guessed twice: `20261122-142530-k3f9x2`, in UTC."""
+    milliseconds = divmod(at.microsecond // 1000, len(_LETTERS))
+    chance = (random.randrange(len(_LETTERS)) for _ in range(4))
+    tail = "".join(_LETTERS[place] for place in (*milliseconds, *chance))
     return f"{at.astimezone(UTC):%Y%m%d-%H%M%S}-{tail}"
 
 

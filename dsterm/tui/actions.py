@@ -77,6 +77,8 @@ class ScreenActions(App[int], inherit_bindings=False):
         method = _SCREEN_METHODS.get(name)
         if method is not None:
             await self.run_action(method)
+        elif name == "/steer":
+            self.turns.steer(argument)
         elif name == "/theme":
             self._choose_theme(argument.strip())
         elif name in {"/resume", "/sessions"} and not argument.strip():
@@ -265,11 +267,19 @@ class ScreenActions(App[int], inherit_bindings=False):
         self.push_screen(PickScreen("colours", rows, before.name, preview), chosen)
 
     def _keep_theme(self, name: str) -> None:
-        if self.options.save_theme is not None:
+        if self.options.save_theme is None:
+            return
+        try:
             self.options.save_theme(name)
+        except DstermError as error:
+            self.say(str(error), NoticeLevel.WARNING)
 
     async def _pick_session(self) -> None:
-        sessions = await asyncio.to_thread(self.conversation.sessions)
+        try:
+            sessions = await asyncio.to_thread(self.conversation.sessions)
+        except DstermError as error:
+            self.say(str(error), NoticeLevel.WARNING)
+            return
         here = self.conversation.status().session_id
         rows = [row for row in session_rows(sessions, self.options.clock.now()) if row.id != here]
         if not rows:

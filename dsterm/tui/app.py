@@ -16,6 +16,7 @@ from textual.timer import Timer
 from textual.widgets import TextArea
 from textual.worker import Worker, WorkerState
 
+from dsterm.core.errors import DstermError
 from dsterm.core.events import (
     Envelope,
     NoticeLevel,
@@ -24,6 +25,7 @@ from dsterm.core.events import (
     StepStarted,
     ToolRequested,
     TurnEnded,
+    WorkProgress,
 )
 from dsterm.core.status import Status
 from dsterm.render.themes import Theme
@@ -46,12 +48,16 @@ from dsterm.tui.transcript_view import TranscriptSource, TranscriptView
 from dsterm.tui.turns import Turns
 
 _STATUS_SECONDS = 0.25
+_READY = "ready"
 _PLACEHOLDER = "ask anything, / for commands, ? for help"
 _PLACEHOLDER_RUNNING = "ask a follow-up …"
 
 
 class MainScreen(Screen[None], inherit_bindings=False):
     """The one screen; Tab and Ctrl+C belong to the app."""
+
+    # Textual would look for the first widget that can have the focus, and the hidden question would eat the first keys.
+    AUTO_FOCUS = "Composer"
 
 
 class DstermApp(ScreenActions, inherit_bindings=False):
@@ -80,6 +86,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         self._requests: dict[str, ToolRequested] = {}
         self._key_at = float("-inf")
         self._status_timer: Timer | None = None
+        self._is_work_told = False
 
     def _source(self) -> TranscriptSource:
         options = self.options
@@ -121,7 +128,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         if self.themes.trouble:
             self.view.show(self.turns.notice(self.themes.trouble, NoticeLevel.WARNING))
         if self.options.on_ready is not None:
-            self.run_worker(self.options.on_ready, thread=True, group="ready", exit_on_error=False)
+            self.run_worker(self.options.on_ready, thread=True, group=_READY, exit_on_error=False)
         if self.options.prompt:
             self.turns.send(self.options.prompt)
 
@@ -171,6 +178,9 @@ class DstermApp(ScreenActions, inherit_bindings=False):
             case TurnEnded():
                 self._requests.clear()
                 self.dock.drop_all()
+            case WorkProgress(text=text):
+                self._is_work_told = True
+                self.foot.say(text, NoticeLevel.INFO)
             case _:
                 pass
 
@@ -187,6 +197,9 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         elif not self.turns.is_busy and self._status_timer is not None:
             self._status_timer.stop()
             self._status_timer = None
+        if self._is_work_told and not self.turns.is_busy:
+            self._is_work_told = False
+            self.foot.unsay()
         self.composer.placeholder = Content(_PLACEHOLDER_RUNNING if self.turns.is_running else _PLACEHOLDER)
         self.composer.set_mode(self.conversation.status().mode)
         self.foot.draw()
@@ -209,18 +222,25 @@ class DstermApp(ScreenActions, inherit_bindings=False):
 
     def say(self, text: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
         """One sentence in the line above the status, for some seconds."""
+        self._is_work_told = False
         self.foot.say(text, level)
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
         """Enter: a prompt, a command, or leave for a held queue to go."""
         text = message.text
         if text.strip():
-            self.composer.recall.add(text)
+            self._remember(text)
             self.view.follow()
         if message.is_steer:
             self.turns.steer(text)
         else:
             await self.run_line(text)
+
+    def _remember(self, text: str) -> None:
+        try:
+            self.composer.recall.add(text)
+        except DstermError as error:
+            self.say(str(error), NoticeLevel.WARNING)
 
     def on_composer_said(self, message: Composer.Said) -> None:
         """The composer has something to say."""
@@ -256,7 +276,9 @@ class DstermApp(ScreenActions, inherit_bindings=False):
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A bug in a turn is told and logged; the conversation goes on."""
-        if event.state is WorkerState.ERROR:
+        if event.state is WorkerState.SUCCESS and event.worker.group == _READY:
+            self.foot.draw()
+        elif event.state is WorkerState.ERROR:
             words = f"Something in dsterm went wrong; nothing was lost. {log_crash(self.options, event.worker.error)}"
             self.view.show(self.turns.notice(words, NoticeLevel.ERROR))
 
@@ -273,13 +295,4 @@ async def show_app(conversation: Conversation, options: ScreenOptions) -> int:
     sys.setswitchinterval(0.001)
     app = DstermApp(conversation, options)
     await app.run_async(mouse=options.mouse)
-    return app.return_code or 0
-
-
-def run_app(conversation: Conversation, options: ScreenOptions) -> int:
-    """Show the screen until the user leaves; the exit code comes back."""
-    patch_key_decoder()
-    sys.setswitchinterval(0.001)
-    app = DstermApp(conversation, options)
-    app.run(mouse=options.mouse)
     return app.return_code or 0

@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import TextArea
 
+from dsterm.core.errors import DstermError
 from dsterm.core.models import ThinkingMode
 from dsterm.tui.completion import CompletionPopup
 from dsterm.tui.paste import DATA_SENTENCE, PATH_SENTENCE, PasteShelf, as_text, is_image_data, is_image_path
@@ -191,7 +192,11 @@ class Composer(TextArea, inherit_bindings=False):
             super().action_cursor_up(select)
             return
         queued = self._take_queued() if not self.text else None
-        older = queued if queued is not None else self.recall.older(self.text)
+        try:
+            older = queued if queued is not None else self.recall.older(self.text)
+        except DstermError as error:
+            self.post_message(self.Said(str(error)))
+            return
         if older is not None:
             self.set_draft(as_text(older))
 

@@ -53,10 +53,11 @@ class Foot(Widget, can_focus=False):
         self._said = (text, level)
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(_SAID_SECONDS, self._unsay) if text else None
+        self._timer = self.set_timer(_SAID_SECONDS, self.unsay) if text else None
         self.draw()
 
-    def _unsay(self) -> None:
+    def unsay(self) -> None:
+        """Show the hints again."""
         self.say("", NoticeLevel.INFO)
 
     def on_resize(self) -> None:

@@ -179,7 +179,7 @@ ACTIONS: tuple[Action, ...] = (
 
 COMPOSER_KEYS: tuple[tuple[str, str], ...] = (
     ("Enter", "send; while a turn runs: queue"),
-    ("Ctrl+Enter", "while a turn runs: tell it before its next step"),
+    ("Ctrl+Enter", "while a turn runs: tell it before its next step  /steer"),
     ("Shift+Enter  Ctrl+J  Alt+Enter  \\ Enter", "new line"),
     ("Up  Down", "earlier prompts, on the first and last line"),
     ("Tab", "take the completion; go to a question and back"),
@@ -210,6 +210,7 @@ SCREEN_COMMANDS: tuple[ScreenCommand, ...] = (
     ScreenCommand(name="/diff", usage="/diff", help="all changes of this session, by turn and by file"),
     ScreenCommand(name="/mouse", usage="/mouse", help="leave the mouse to the terminal, or take it back"),
     ScreenCommand(name="/redraw", usage="/redraw", help="draw the screen anew"),
+    ScreenCommand(name="/steer", usage="/steer WORDS", help="tell the running turn before its next step"),
     ScreenCommand(name="/stop", usage="/stop", help="stop the running turn"),
     ScreenCommand(name="/quit", aliases=("/exit", "/q"), usage="/quit", help="leave"),
 )

@@ -18,8 +18,7 @@ class Recall:
         """The prompt before the one shown, or None at the oldest; `current` is kept when the walk begins."""
         if self._place is None:
             self._entries = list(self._memory.entries())
-            self._place = len(self._entries)
-            self._draft = current
+            self._place, self._draft = len(self._entries), current
         if self._place == 0:
             return None
         self._place -= 1
@@ -36,9 +35,9 @@ class Recall:
         return self._entries[self._place]
 
     def add(self, text: str) -> None:
-        """Remember a prompt that was sent, and end the walk."""
-        self._memory.add(text)
+        """End the walk and remember a prompt that was sent; raises DstermError when it can't be kept."""
         self.stop()
+        self._memory.add(text)
 
     def stop(self) -> None:
         """End the walk: what stands in the composer is a draft again."""

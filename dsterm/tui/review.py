@@ -45,7 +45,7 @@ class Walk:
         return msgspec.structs.replace(self._diffs[place], hunks=self._diffs[place].hunks[index : index + 1])
 
     def take_key(self, key: str) -> bool:
-        """y keeps, n leaves out, a and d do so with all the rest, b goes back; False for any other key."""
+        """Y keeps, n leaves out, a and d do so with all the rest, b goes back; False for any other key."""
         match key:
             case "y" | "n":
                 self._kept.append(key == "y")

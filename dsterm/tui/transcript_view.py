@@ -20,7 +20,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.timer import Timer
 
-from dsterm.core.events import Envelope
+from dsterm.core.events import Envelope, QuestionAsked, TurnEnded
 from dsterm.core.models import Price
 from dsterm.core.services import Clock
 from dsterm.render.blocks import BlockKind
@@ -95,9 +95,11 @@ class TranscriptView(ScrollView, can_focus=False):
         self.refresh()
 
     def show(self, envelope: Envelope) -> None:
-        """Take one event; it is drawn with the next frame."""
+        """Take one event; it is drawn with the next frame, or at once where the user waits for it."""
         self._transcript.show(envelope)
-        if self._timer is None:
+        if isinstance(envelope.event, QuestionAsked | TurnEnded):
+            self._frame()
+        elif self._timer is None:
             delay = min(max(self._cost * _COST_FACTOR, _FASTEST), _SLOWEST)
             self._timer = self.set_timer(delay, self._frame)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Protocol
@@ -16,6 +17,14 @@ _AFTER_THE_TURN = frozenset(
     {"/new", "/clear", "/resume", "/sessions", "/attach", "/detach", "/undo", "/redo", "/rewind"}
 )
 """Commands that change the conversation itself; typed while a turn runs, they wait for its end."""
+
+
+_COMMAND = re.compile(r"/[\w?-]*(?:\s|$)")
+
+
+def is_command(line: str) -> bool:
+    """Whether `line` begins with the name of a command; a path, as `/etc/hosts`, is none."""
+    return _COMMAND.match(line) is not None
 
 
 class Stage(Protocol):
@@ -62,7 +71,7 @@ class Turns:
         """Send a prompt or a command, now or when its turn comes. A blank one lets a held queue go."""
         if not text.strip():
             self._release()
-        elif text.startswith("/") and not (self.is_running and text.partition(" ")[0] in _AFTER_THE_TURN):
+        elif is_command(text) and not (self.is_running and text.partition(" ")[0] in _AFTER_THE_TURN):
             self.command(text)
         elif self.is_busy:
             self.queue.append(text)
@@ -129,7 +138,7 @@ class Turns:
         """Send what waits first, unless the queue is held or something still runs."""
         if self.queue and not self.is_held and not self.is_busy:
             text = self.queue.popleft()
-            (self.command if text.startswith("/") else self._begin)(text)
+            (self.command if is_command(text) else self._begin)(text)
         self._stage.turn_changed()
 
     def _begin(self, prompt: str) -> None:

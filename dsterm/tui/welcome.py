@@ -41,7 +41,7 @@ class WelcomeChoice(msgspec.Struct, frozen=True):
 
 
 _NO_KEY = "That is no API key: it holds blanks or unusual characters. Paste it again."
-_FOOT = "The key is kept in your system's keyring. Nothing is sent until you ask."
+_FOOT = "The key stays in a file only you can read. Nothing is sent until you ask."
 
 
 class WelcomeScreen(Screen[None], inherit_bindings=False):
@@ -80,11 +80,11 @@ class WelcomeScreen(Screen[None], inherit_bindings=False):
     def _show_choices(self) -> None:
         first = self._welcome.providers[0]
         rows = (
-            ("1", f"paste an API key for {clean_line(first.title)}", f"from {clean_line(first.key_page)}"),
-            ("2", "another provider", "DeepSeek, OpenRouter, local …"),
+            ("1", f"paste an API key for {clean_line(first.title)}", _address(first.key_page)),
+            ("2", "another provider", "DeepSeek, OpenRouter, …"),
             ("3", "look round without a key", "demo: a real server, no model"),
         )
-        width = max(len(words) for _, words, _ in rows) + 4
+        width = max(len(words) for _, words, _ in rows) + 2
         lines = [
             Content.assemble(
                 "  ", Content.styled(key, "bold $accent"), "  ", words.ljust(width), Content.styled(note, "$dim")
@@ -101,7 +101,7 @@ class WelcomeScreen(Screen[None], inherit_bindings=False):
 
     def _ask_key(self, card: ProviderCard) -> None:
         self._provider = card
-        where = f"  from {clean_line(card.key_page)}" if card.key_page else ""
+        where = f"  from {_address(card.key_page)}" if card.key_page else ""
         self._ask.update(
             Content.assemble(
                 f"API key for {clean_line(card.title)}", Content.styled(f"{where}   Esc goes back", "$dim")
@@ -163,6 +163,11 @@ class WelcomeScreen(Screen[None], inherit_bindings=False):
 
     def _end(self, choice: WelcomeChoice) -> None:
         self.app.exit(choice)
+
+
+def _address(page: str) -> str:
+    """The page as people read it, so that the line fits 80 columns."""
+    return clean_line(page).removeprefix("https://")
 
 
 class WelcomeApp(App[WelcomeChoice], inherit_bindings=False):

@@ -44,11 +44,18 @@ class LocalTools:
 
     def glob(self, pattern: str) -> str:
         names = [path.relative_to(self.root).as_posix() for path in self._files()]
+        head, _, rest = pattern.partition("{")
+        choices, _, tail = rest.partition("}")
+        patterns = [f"{head}{choice}{tail}" for choice in choices.split(",")]
         found = [
             name
             for name in names
-            if fnmatch.fnmatch(name if "/" in pattern else Path(name).name, pattern.replace("**/", ""))
+            if any(
+                fnmatch.fnmatch(name if "/" in each else Path(name).name, each.replace("**/", "")) for each in patterns
+            )
         ]
+        if len(found) > 100:
+            return "\n".join([*found[:100], f"(100 of {len(found)} files, newest first. Narrow the pattern.)"])
         return "\n".join([*found, f"({len(found)} files.)"])
 
     def grep(self, pattern: str) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -266,3 +267,14 @@ def test_strange_tool_results_never_break_it(prompt, result):
         messages.append({"role": "assistant", "content": "", "reasoning_content": " ", "tool_calls": calls})
         messages += [{"role": "tool", "tool_call_id": call["id"], "content": f"a.py\n{result}"} for call in calls]
     raise AssertionError("it goes round in circles")
+
+
+def test_a_repository_with_more_files_than_one_list_shows_is_described_by_its_readme(tmp_path):
+    (tmp_path / "README.md").write_text("# Fine\n\nA fine thing.\n")
+    os.utime(tmp_path / "README.md", (1, 1))
+    (tmp_path / "tests").mkdir()
+    for number in range(140):
+        (tmp_path / "tests" / f"test_{number}.py").write_text("")
+    text = drive(tmp_path, "what is in this repo?")[-1].text
+    assert "141 files, the newest 100 of them here" in text
+    assert "A fine thing." in text

@@ -16,12 +16,19 @@ def guide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
     server.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def scripted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
-    """A server that plays the module's SCENARIO: to each prompt its replies in order, an only one as often as it is asked."""
+    """A server that plays the SCENARIO of every module here, one for all tests of a worker.
+
+    A scenario has for each prompt, which may stand behind other words and a colon, its replies in order; an only one is
+    given as often as it is asked for.
+    """
+    modules = {item.module for item in request.session.items if hasattr(item.module, "SCENARIO")}
+    table = [entry for module in modules for entry in module.SCENARIO.items()]
+    assert len({prompt for prompt, _ in table}) == len(table), "two modules use the same prompt"
     replies = [
-        {"match": f"{prompt}$", "times": 1 if len(answers) > 1 else 0, **reply}
-        for prompt, answers in request.module.SCENARIO.items()
+        {"match": f"(^|: |\\n){prompt}$", "times": 1 if len(answers) > 1 else 0, **reply}
+        for prompt, answers in table
         for reply in answers
     ]
     folder = tmp_path_factory.mktemp("scripted")

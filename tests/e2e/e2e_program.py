@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -154,12 +154,9 @@ class DemoServer:
     def ledger(self) -> list[dict]:
         """The server's own account of every request that it answered."""
         place = urlsplit(self.url)
-        connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=10)
-        try:
+        with closing(http.client.HTTPConnection(place.hostname or "", place.port, timeout=10)) as connection:
             connection.request("GET", "/ledger")
             return json.loads(connection.getresponse().read())["requests"]
-        finally:
-            connection.close()
 
     def close(self) -> None:
         self._process.kill()
@@ -182,10 +179,10 @@ class Recorder:
                 recorder.headers.append({name.lower(): value for name, value in self.headers.items()})
                 recorder.on_request()
                 connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=40)
-                with suppress(OSError):
+                with closing(connection), suppress(OSError):
                     connection.request("POST", self.path, body)
-                    self._pass_back(connection.getresponse())
-                connection.close()
+                    with connection.getresponse() as response:
+                        self._pass_back(response)
 
             def _pass_back(self, response: http.client.HTTPResponse) -> None:
                 self.send_response(response.status)

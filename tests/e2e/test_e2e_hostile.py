@@ -15,18 +15,18 @@ EVIL_NAME = "ev\x1b[2Jil\u202e\nname"
 FAULTS = [{"kind": "error", "after": 2, "message": f"no {EVIL} good", "code": 400}]
 
 SCENARIO = {
-    "answer": [{"reasoning": f"hm {EVIL}", "text": f"so {EVIL}"}],
-    "tool": [
+    "evil answer": [{"reasoning": f"hm {EVIL}", "text": f"so {EVIL}"}],
+    "evil tool": [
         {"tool_calls": [{"name": EVIL_NAME, "arguments": {"path": EVIL}}]},
         {"tool_calls": [{"name": "read", "arguments": {"file_path": EVIL}}]},
         {"tool_calls": [{"name": "write", "arguments": {"file_path": "a\u202eb.txt", "content": EVIL}}]},
         {"text": "done"},
     ],
-    "refused": [{"refusal": {"status": 400, "message": f"bad {EVIL} request"}}],
-    "page": [{"refusal": {"status": 403, "body": f"<title>no {EVIL}</title>"}}],
-    "inside": [{"text": "well", "faults": FAULTS}],
-    "ended": [{"text": "well", "finish_reason": f"odd {EVIL}"}],
-    "served": [{"text": "well", "model": f"deep{EVIL}seek"}],
+    "evil refused": [{"refusal": {"status": 400, "message": f"bad {EVIL} request"}}],
+    "evil page": [{"refusal": {"status": 403, "body": f"<title>no {EVIL}</title>"}}],
+    "evil inside": [{"text": "well", "faults": FAULTS}],
+    "evil ended": [{"text": "well", "finish_reason": f"odd {EVIL}"}],
+    "evil served": [{"text": "well", "model": f"deep{EVIL}seek"}],
 }
 
 
@@ -36,8 +36,7 @@ def assert_plain(text: str) -> None:
     assert odd <= {"\n"}, (odd, text)
 
 
-@pytest.mark.parametrize("output", ["text", "stream-json"])
-@pytest.mark.parametrize("prompt", SCENARIO)
+@pytest.mark.parametrize(("prompt", "output"), [("evil answer", "text"), *((name, "stream-json") for name in SCENARIO)])
 def test_no_byte_of_a_server_steers_the_terminal(program, scripted, prompt, output):
     program.use(scripted.url)
     done = program.ask(prompt, "--output-format", output, "--no-save")
@@ -45,26 +44,20 @@ def test_no_byte_of_a_server_steers_the_terminal(program, scripted, prompt, outp
     assert_plain(done.err)
     assert "Traceback" not in done.err
     assert all(line.startswith("dsterm: ") for line in done.err.splitlines())
-    if output != "text":
-        assert done.lines[-1]["type"] == "result"
+    assert "U+202E" in done.out if output == "text" else done.lines[-1]["type"] == "result"
 
 
 def test_json_keeps_what_the_model_said_to_the_character(program, scripted):
     program.use(scripted.url)
-    result = program.answer("answer")
+    result = program.answer("evil answer")
     assert result["result"] == f"so {EVIL}"
     assert result["reasoning"] == f"hm {EVIL}"
-
-
-def test_text_shows_what_was_hidden(program, scripted):
-    program.use(scripted.url)
-    assert "U+202E" in program.ask("answer").out
 
 
 def test_the_debug_log_has_every_request_and_no_key(program, scripted):
     program.use(scripted.url)
     secret = "sk_live_abcdefghijklmnopqrstuv"
-    assert program.ask(f"what is {secret} for answer", "--debug").code == 0
+    assert program.ask(f"what is {secret} for: evil answer", "--debug").code == 0
     log = program.home / "state" / "logs" / "requests.log"
     text = log.read_text()
     assert log.stat().st_mode & 0o077 == 0
@@ -78,5 +71,5 @@ def test_the_debug_log_has_every_request_and_no_key(program, scripted):
 
 def test_without_debug_there_is_no_log_of_requests(program, scripted):
     program.use(scripted.url)
-    assert program.ask("answer").code == 0
+    assert program.ask("evil answer").code == 0
     assert not (program.home / "state" / "logs").exists()

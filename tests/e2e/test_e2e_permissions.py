@@ -26,10 +26,10 @@ OUTSIDE = [
 
 SCENARIO = {
     "double it": [{"tool_calls": [READ]}, {"tool_calls": [EDIT]}, {"text": "Doubled."}],
-    **{f"double it, {word}": [{"tool_calls": [READ]}, {"tool_calls": [EDIT]}, {"text": "So."}] for word in "abcdefg"},
+    **{f"double it, {word}": [{"tool_calls": [READ]}, {"tool_calls": [EDIT]}, {"text": "So."}] for word in "acdefg"},
     "patch it": [{"tool_calls": [READ]}, {"tool_calls": BOTH}, {"text": "Patched."}],
     "get out": [{"tool_calls": OUTSIDE}, {"text": "Locked in."}],
-    "list it": [{"tool_calls": [{"name": "glob", "arguments": {"pattern": "*"}}]}, {"text": "Listed."}],
+    "list it": [{"text": "Listed."}],
 }
 BEFORE = "def total(net):\n    return net\n"
 AFTER = "def total(net):\n    return net * 2\n"
@@ -62,7 +62,6 @@ def test_ask_denies_with_an_explanation_to_both_and_touches_nothing(program, rec
     ("prompt", "flags"),
     [
         ("double it, a", ("--permission-mode", "accept-edits")),
-        ("double it, b", ("--permission-mode", "yolo")),
         ("double it, c", ("--allowed-tools", "edit,write")),
         ("double it, d", ("--allowedTools", "write edit")),
     ],
@@ -114,13 +113,12 @@ def test_no_mode_lets_tools_out_of_the_workspace(program, recorded):
 def test_the_advertised_tools_and_the_system_text_never_change(program, recorded):
     for flags in (
         (),
-        ("--permission-mode", "plan"),
-        ("--permission-mode", "yolo", "--disallowed-tools", "edit,write,apply_patch"),
+        ("--permission-mode", "plan", "--disallowed-tools", "edit,write,apply_patch"),
         ("--allowed-tools", "read", "--model", "flash", "--mode", "think-max"),
     ):
-        assert program.ask("list it", *flags).code in {0, 1}
+        assert program.ask("list it", *flags).code == 0
     fronts = {(str(request["tools"]), request["messages"][0]["content"]) for request in recorded.requests}
-    assert len(recorded.requests) >= 4
+    assert len(recorded.requests) == 3
     assert len(fronts) == 1
 
 

@@ -62,16 +62,20 @@ def test_what_is_piped_stands_behind_the_prompt(program):
     assert program.log()[0]["prompt"] == "what can you do with this?\n\n+ gr��er\n�"
 
 
-def test_a_closed_input_is_no_input(program):
+@pytest.mark.parametrize(("redirection", "begins"), [("<&-", "I am no model"), (">&-", ""), ("2>&-", "I am no model")])
+def test_a_closed_stream_is_no_disaster(program, redirection, begins):
     with subprocess.Popen(
-        ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *DSTERM, *program.flags, "-p", "hi"],
+        ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", *DSTERM, *program.flags, "-p", "hi"],
         cwd=program.folder,
         env=program.environment,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
         done = finished(process)
     assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(begins)
+    assert program.log()[-1]["type"] == "TurnEnded"
 
 
 def test_an_input_that_stays_open_and_silent_is_given_up(program):
@@ -87,7 +91,7 @@ def test_an_input_that_stays_open_and_silent_is_given_up(program):
     assert "going on without it" in done.err
 
 
-@pytest.mark.parametrize("output", ["text", "json", "stream-json"])
+@pytest.mark.parametrize("output", ["text", "stream-json"])
 def test_a_reader_that_has_left_is_no_disaster(program, output):
     ours, theirs = os.pipe()
     os.close(ours)

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -26,11 +27,6 @@ SCENARIO = {
         {"reasoning": "I look.", "text": "I look.", "tool_calls": [READ, GLOB]},
         {"reasoning": "And again.", "tool_calls": [{**READ, "arguments": '{"limit": 2,  "file_path":"README.md"}'}]},
         {"reasoning": "Enough.", "text": "A shop."},
-    ],
-    "look around with a library": [
-        {"reasoning": "I look.", "tool_calls": [READ, GLOB]},
-        {"reasoning": "And again.", "tool_calls": [READ]},
-        {"text": "A shop."},
     ],
     "how are you": [{"reasoning": "Well.", "text": "Fine: `naïve` 世界 \u2028 ok."}],
     "and now": [{"text": "Nothing new."}],
@@ -114,11 +110,10 @@ def test_a_run_killed_anywhere_goes_on_with_a_valid_history(program, recorder, p
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl+C is no signal to a child there")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_reports_what_there_is_and_can_go_on(program, recorder, number):
+def test_an_interrupted_run_reports_what_there_is_and_can_go_on(program, recorder):
     process = program.start("-p", "stall", "--output-format", "json")
     wait_until(lambda: program.logs and "MessageProgress" in program.logs[0].read_text())
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     done = finished(process)
     assert (done.code, done.err) == (130, "dsterm: stopped\n")
     result = done.json
@@ -156,27 +151,55 @@ def waiting_bytes(pipe: int) -> int:
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
-def test_each_request_is_the_one_before_and_a_suffix_byte_for_byte(program, recorder):
-    program.answer("look around")
-    program.answer("how are you", "--continue")
-    program.answer("and now", "--continue")
-    program.answer("look around again: how are you", "--continue", "--permission-mode", "plan")
-    assert len(recorder.bodies) == 6
-    added = [json.loads(b"[" + suffix_of(*pair) + b"]") for pair in pairwise(recorder.bodies)]
+@pytest.fixture(scope="module")
+def conversation(scripted, tmp_path_factory) -> Iterator[list[bytes]]:
+    """The bodies of a session that was killed once, used tools, and was gone on with in four runs."""
+    folder = tmp_path_factory.mktemp("conversation")
+    (folder / "README.md").write_text("# Shop\n")
+    program, recorder = Program(folder / "home", folder), Recorder(scripted.url)
+    try:
+        program.use(recorder.url)
+        killed(program, "stall", "MessageProgress")
+        program.answer("look around", "--continue")
+        program.answer("how are you", "--continue")
+        program.answer("and now", "--continue", "--permission-mode", "plan")
+        yield recorder.bodies
+    finally:
+        recorder.close()
+
+
+@pytest.mark.xdist_group("conversation")
+def test_each_request_is_the_one_before_and_a_suffix_byte_for_byte(conversation):
+    added = [json.loads(b"[" + suffix_of(*pair) + b"]") for pair in pairwise(conversation)]
     assert [[message["role"] for message in messages] for messages in added] == [
+        ["assistant", "user"],
         ["assistant", "tool", "tool"],
         ["assistant", "tool"],
         ["assistant", "user"],
         ["assistant", "user"],
-        ["assistant", "user"],
     ]
-    assert added[1][0]["tool_calls"][0]["function"]["arguments"] == '{"limit": 2,  "file_path":"README.md"}'
-    assert added[3][0]["content"] == "Fine: `naïve` 世界 \u2028 ok."
+    assert added[2][0]["tool_calls"][0]["function"]["arguments"] == '{"limit": 2,  "file_path":"README.md"}'
+    assert added[4][0]["content"] == "Fine: `naïve` 世界 \u2028 ok."
+
+
+@pytest.mark.xdist_group("conversation")
+def test_the_official_library_accepts_every_body_and_sees_each_prompt_extended(conversation):
+    recipe = pytest.importorskip(
+        "deepseek_recipe", reason="deepseek-recipe is not installed: it has no wheel for this machine"
+    )
+    options = recipe.ConversionOptions(reasoning_content_behavior=recipe.ReasoningContentBehavior.Reject)
+    options = options.with_model_alias("deepseek/deepseek-v4-pro", recipe.ModelVersion.DeepseekV4Pro)
+    converted = [recipe.ChatCompletionRequest(json.loads(body)).convert(options) for body in conversation]
+    encoding = recipe.DeepseekV4Encoding()
+    prompts = [encoding.render_conversation(request.conversation).prompt for request in converted]
+    assert len(prompts) == 6
+    for before, after in pairwise(prompts):
+        assert after.startswith(before)
 
 
 def test_what_the_server_counts_as_cached_grows_with_the_conversation(program, recorder, scripted):
     before = len(scripted.ledger())
-    program.answer("look around, please: how are you")
+    program.answer("first of all: how are you")
     program.answer("and now", "--continue")
     first, second = scripted.ledger()[before:]
     whole = first["usage"]["prompt_tokens"] + first["usage"]["completion_tokens"]
@@ -241,21 +264,3 @@ def test_a_torn_log_and_a_broken_index_are_no_loss(program, recorder):
     assert (done.code, done.err) == (0, "")
     assert done.json["session_id"] == first["session_id"]
     assert program.log()[-1]["type"] == "TurnEnded"
-
-
-def test_the_official_library_accepts_every_body_and_sees_each_prompt_extended(program, recorder):
-    recipe = pytest.importorskip(
-        "deepseek_recipe", reason="deepseek-recipe is not installed: it has no wheel for this machine"
-    )
-    killed(program, "stall", "MessageProgress")
-    program.answer("look around with a library", "--continue")
-    program.answer("how are you", "--continue")
-    program.answer("and now", "--continue")
-    options = recipe.ConversionOptions(reasoning_content_behavior=recipe.ReasoningContentBehavior.Reject)
-    options = options.with_model_alias("deepseek/deepseek-v4-pro", recipe.ModelVersion.DeepseekV4Pro)
-    encoding = recipe.DeepseekV4Encoding()
-    converted = [recipe.ChatCompletionRequest(request).convert(options) for request in recorder.requests]
-    prompts = [encoding.render_conversation(request.conversation).prompt for request in converted]
-    assert len(prompts) == 6
-    for before, after in pairwise(prompts):
-        assert after.startswith(before)

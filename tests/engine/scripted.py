@@ -100,6 +100,12 @@ class World:
         self.folder.mkdir(exist_ok=True)
         self.home = folder / "home"
         self._ids = itertools.count(first_id)
+        self._indexes: list[Index] = []
+
+    def close(self) -> None:
+        """Give back what engines that were never closed hold."""
+        for index in self._indexes:
+            index.close()
 
     @property
     def store(self) -> SessionStore:
@@ -120,6 +126,8 @@ class World:
         interrupted: tuple[str, ...] = (),
     ) -> Engine:
         store = self.store if is_saved else None
+        if store:
+            self._indexes.append(Index(self.home / "index.db", store))
         connect: Callable[[ProviderCard], ScriptedProvider] = lambda _card: provider  # noqa: E731 - typed for mypy
 
         async def pack(source: str, _progress: Callable[[str], None]) -> BuiltPack:
@@ -149,7 +157,7 @@ class World:
             note=lambda repo: f"<environment>branch {repo.branch}</environment>",
             packs=PackFolder(self.home / "packs") if store else None,
             sessions=store,
-            index=Index(self.home / "index.db", store) if store else None,
+            index=self._indexes[-1] if store else None,
             warm=lambda _card: None,
             can_ask=can_ask,
             interrupted=interrupted,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -40,8 +41,10 @@ OVERLOADED = Failure(kind=FailureKind.SERVER, message="overloaded", status=503, 
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.close()
 
 
 def end(events: list[object]) -> TurnEnded:
@@ -216,6 +219,39 @@ async def test_after_text_was_shown_it_is_tried_again_once(world: World, monkeyp
     )
 
 
+async def test_what_a_retried_attempt_had_shown_is_billed_as_a_step_of_its_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dsterm.llm.retry._FIRST_WAIT", 0.001)
+    provider = ScriptedProvider([[TextPiece("half"), Ended(stop=StopReason.CUT)], answer("whole")])
+    engine = world.engine(provider)
+    events = await play(engine, "hi")
+    steps = [event for event in events if isinstance(event, StepEnded)]
+    assert [(step.stop, step.usage is not None and step.usage.is_estimate) for step in steps] == [
+        (StopReason.FAILED, True),
+        (StopReason.STOP, False),
+    ]
+    assert steps[0].usage is not None
+    assert steps[0].usage.completion_tokens == 1
+    total = sum((step.cost.total for step in steps if step.cost), Decimal(0))
+    assert engine.status().session.dollars == total
+    assert provider.requests[0] == provider.requests[1]
+
+
+async def test_stopping_while_a_retry_waits_keeps_what_was_shown(world: World) -> None:
+    provider = ScriptedProvider([[TextPiece("half"), Ended(stop=StopReason.CUT)]])
+    engine = world.engine(provider)
+    seen: list[object] = []
+    async for envelope in engine.run("hi"):
+        seen.append(envelope.event)
+        if isinstance(envelope.event, StepRetried):
+            engine.interrupt()
+    assert end(seen).reason is TurnEnd.INTERRUPTED
+    kept = [event.message for event in seen if isinstance(event, MessageAdded)]
+    assert [(message.content, message.is_cut) for message in kept] == [("half", True)]
+    assert kinds(seen).count("StepStarted") == kinds(seen).count("StepEnded")  # type: ignore[arg-type]
+
+
 async def test_a_refused_key_is_not_tried_again(world: World) -> None:
     failure = Failure(kind=FailureKind.AUTHENTICATION, message="wrong key", hint="set it", status=401)
     events = await play(world.engine(ScriptedProvider([[Ended(stop=StopReason.FAILED, failure=failure)]])), "hi")
@@ -350,10 +386,7 @@ async def test_a_running_turn_can_not_be_doubled(world: World) -> None:
 
 async def test_the_status_runs_while_the_answer_streams(world: World) -> None:
     engine = world.engine(ScriptedProvider([[TextPiece("four" * 10), 0.01, *answer("done")]]))
-    during = []
-    async for envelope in engine.run("hi"):
-        if isinstance(envelope.event, TextDelta):
-            during.append(engine.status())
+    during = [engine.status() async for envelope in engine.run("hi") if isinstance(envelope.event, TextDelta)]
     assert during[0].is_running
     assert during[0].turn.is_estimate
     assert during[0].turn.dollars

@@ -6,7 +6,15 @@ from dsterm.llm.merging import merged
 
 def test_neighbouring_pieces_of_one_text_are_joined_in_order() -> None:
     call = ToolCallPiece(index=0, arguments="{")
-    deltas: list[Delta] = [ReasoningPiece("a"), ReasoningPiece("b"), TextPiece("c"), TextPiece("d"), call, call, TextPiece("e")]
+    deltas: list[Delta] = [
+        ReasoningPiece("a"),
+        ReasoningPiece("b"),
+        TextPiece("c"),
+        TextPiece("d"),
+        call,
+        call,
+        TextPiece("e"),
+    ]
     assert list(merged(deltas)) == [ReasoningPiece("ab"), TextPiece("cd"), call, call, TextPiece("e")]
 
 

@@ -80,3 +80,7 @@ def test_an_unsent_switch_shows_its_note() -> None:
     line = switch_note(msgspec.structs.replace(STATUS, switch_note="Flash: was ~$0.0023"), 80)
     assert line is not None
     assert line.text == " Flash: was ~$0.0023"
+
+
+def test_a_window_that_is_hardly_used_is_not_called_one_percent() -> None:
+    assert "1.4k/1.05M <1%" in status_line(msgspec.structs.replace(STATUS, context_tokens=1400), 90).text

@@ -314,3 +314,11 @@ def test_a_message_that_differs_from_its_stream_wins() -> None:
     timeline = [(0, STEP), (1, events.TextDelta("leaked <tool>")), (2, events.ReasoningDelta(REASONING))]
     timeline.append((3, events.MessageAdded(message=AssistantMessage(content="clean"))))
     assert text(in_order(timeline)) == " clean\n"
+
+
+def test_retries_in_a_row_are_one_line_that_counts() -> None:
+    timeline: list[tuple[float, events.Event]] = [
+        (0, STEP),
+        *((number, events.StepRetried(attempt=number, wait=2.0, cause="Busy.")) for number in (1, 2, 3)),
+    ]
+    assert text(in_order(timeline)) == " ! Busy. Trying again in 2.0 s (retry 3).\n"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -62,8 +63,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path)
+    yield made
+    made.index.close()
 
 
 def test_a_request_is_booked_with_all_that_its_two_events_say(desk: Desk) -> None:
@@ -190,6 +193,7 @@ def test_an_index_that_can_not_be_opened_is_one_sentence(tmp_path: Path) -> None
     desk.path.mkdir(parents=True)
     with pytest.raises(DiskError, match="session logs"):
         desk.index.totals()
+    desk.index.close()
 
 
 _BOOKER = """

@@ -364,3 +364,12 @@ def test_the_header_is_the_first_line(store: SessionStore, tmp_path: Path) -> No
         "created": "2026-11-22T14:25:30Z",
         "dsterm": __version__,
     }
+
+
+def test_ids_sort_by_time_also_within_a_second() -> None:
+    begin = datetime(2026, 11, 22, 14, 25, 30, tzinfo=UTC)
+    ids = [
+        new_session_id(begin + timedelta(milliseconds=step), Random(step)) for step in (0, 1, 31, 32, 500, 999, 1000)
+    ]
+    assert ids == sorted(ids)
+    assert len(set(ids)) == len(ids)

@@ -17,7 +17,9 @@ needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is no
 class Terminal:
     """One tmux server with one window."""
 
-    def __init__(self, name: str, size: tuple[int, int], command: list[str], environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, name: str, size: tuple[int, int], command: list[str], environment: Mapping[str, str], folder: Path
+    ) -> None:
         self._name = name
         settings = " ".join(f"{key}={shlex.quote(value)}" for key, value in environment.items())
         line = f"cd {shlex.quote(str(folder))} && env {settings} {shlex.join(command)}; echo EXIT-CODE $?; sleep 600"
@@ -25,7 +27,12 @@ class Terminal:
 
     def _tmux(self, *words: str) -> str:
         done = subprocess.run(
-            ["tmux", "-L", self._name, *words], capture_output=True, text=True, check=True, timeout=20, stdin=subprocess.DEVNULL
+            ["tmux", "-L", self._name, *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=20,
+            stdin=subprocess.DEVNULL,
         )
         return done.stdout
 
@@ -51,9 +58,11 @@ class Terminal:
             time.sleep(0.05)
         raise AssertionError(f"{texts} did not appear within {seconds} s:\n{self.screen()}")
 
-    def pane_pid(self) -> int:
-        """The process in the window."""
-        return int(self._tmux("list-panes", "-F", "#{pane_pid}"))
+    def child_pid(self) -> int:
+        """The program itself, below the shell in the window."""
+        shell = self._tmux("list-panes", "-F", "#{pane_pid}").strip()
+        found = subprocess.run(["pgrep", "-P", shell], capture_output=True, text=True, check=True, timeout=20)
+        return int(found.stdout.split()[0])
 
     def close(self) -> None:
         """End everything in it."""

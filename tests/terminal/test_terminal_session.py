@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -52,7 +51,10 @@ def test_a_rename_is_asked_approved_written_and_paid_to_the_last_digit(
     printed = re.search(r"demo \$([0-9.]+), owed", shown)
     usages = [e.event.usage for e in envelopes(tmp_path / "home") if isinstance(e.event, StepEnded) and e.event.usage]
     exact = sum(
-        (u.cached_tokens * PRO["cached"] + u.missed_tokens * PRO["missed"] + u.completion_tokens * PRO["output"] for u in usages),
+        (
+            u.cached_tokens * PRO["cached"] + u.missed_tokens * PRO["missed"] + u.completion_tokens * PRO["output"]
+            for u in usages
+        ),
         Decimal(0),
     )
     assert printed is not None
@@ -82,7 +84,7 @@ def test_model_and_mode_switch_by_key_in_mid_conversation(start: Start, tmp_path
     terminal.wait_for("Pro  Think")
     terminal.type("what can you do?")
     terminal.press("Enter")
-    terminal.wait_for("no model")
+    terminal.wait_for("driven by rules")
     terminal.wait_for("ask anything")
     terminal.press("F2")
     terminal.wait_for("Flash  Think", "was ~$")
@@ -95,7 +97,8 @@ def test_model_and_mode_switch_by_key_in_mid_conversation(start: Start, tmp_path
     while len(answers) < 2 and time.monotonic() < deadline:
         answers = [e.event.message for e in envelopes(tmp_path / "home") if isinstance(e.event, MessageAdded)]
         time.sleep(0.1)
-    assert [(message.model.rpartition("-")[2], str(message.mode)) for message in answers] == [("pro", "think"), ("flash", "think-max")]
+    sent = [(message.model.rpartition("-")[2], str(message.mode)) for message in answers]
+    assert sent == [("pro", "think"), ("flash", "think-max")]
 
 
 def test_after_kill_dash_9_the_session_goes_on_with_all_that_was_shown(start: Start, tmp_path: Path) -> None:
@@ -104,8 +107,7 @@ def test_after_kill_dash_9_the_session_goes_on_with_all_that_was_shown(start: St
     terminal.type("rename add_numbers to sum_numbers")
     terminal.press("Enter")
     terminal.wait_for("y yes")
-    children = subprocess.run(["pgrep", "-P", str(terminal.pane_pid())], capture_output=True, text=True, check=True).stdout.split()
-    os.kill(int(children[0]), signal.SIGKILL)
+    os.kill(terminal.child_pid(), signal.SIGKILL)
     terminal.wait_for("EXIT-CODE 137")
     again = start("--demo", "--continue")
     again.wait_for("ask anything")
@@ -122,7 +124,9 @@ def test_after_kill_dash_9_the_session_goes_on_with_all_that_was_shown(start: St
     assert msgspec.json.encode(envelopes(tmp_path / "home"))
 
 
-@pytest.mark.parametrize("keys", [("C-j",), ("M-Enter",), ("\\", "Enter")], ids=["ctrl+j", "alt+enter", "backslash+enter"])
+@pytest.mark.parametrize(
+    "keys", [("C-j",), ("M-Enter",), ("\\", "Enter")], ids=["ctrl+j", "alt+enter", "backslash+enter"]
+)
 def test_a_new_line_key_does_not_send(start: Start, keys: tuple[str, ...], tmp_path: Path) -> None:
     terminal = start("--demo")
     terminal.wait_for("ask anything")
@@ -132,9 +136,9 @@ def test_a_new_line_key_does_not_send(start: Start, keys: tuple[str, ...], tmp_p
     time.sleep(0.3)
     terminal.type("second")
     terminal.wait_for("first", "second")
-    assert not (tmp_path / "home" / "state" / "sessions").is_dir() or not list((tmp_path / "home" / "state" / "sessions").iterdir())
+    assert not list((tmp_path / "home").rglob("*.jsonl"))
     terminal.press("Enter")
-    terminal.wait_for("no model")
+    terminal.wait_for("driven by rules")
     prompts = [e.event.prompt for e in envelopes(tmp_path / "home") if type(e.event).__name__ == "TurnStarted"]
     assert prompts == ["first\nsecond"]
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Start, screen_text, send, settle
 from screen_fakes import FakeConversation, ListMemory
+from screen_pilot import Start, screen_text, send, settle
 from textual import events
 
+from dsterm.core.errors import DiskError
 from dsterm.tui.terminal import normal_key
 
 
@@ -110,6 +111,26 @@ async def test_what_is_sent_is_remembered(start: Start) -> None:
         await send(pilot, app, "remember me")
         await settle(app, pilot)
         assert memory.texts == ["remember me"]
+
+
+class BrokenMemory(ListMemory):
+    def entries(self) -> list[str]:
+        raise DiskError("The history can't be read.")
+
+    def add(self, text: str) -> None:
+        raise DiskError("The history can't be written.")
+
+
+async def test_a_history_that_can_not_be_kept_is_said_and_loses_nothing(start: Start) -> None:
+    conversation = FakeConversation([])
+    async with start(conversation, history=BrokenMemory()) as (app, pilot):
+        await pilot.press("up")
+        await pilot.pause()
+        assert "The history can't be read." in screen_text(app)[-2]
+        await send(pilot, app, "go on")
+        await settle(app, pilot)
+        assert "The history can't be written." in screen_text(app)[-2]
+        assert conversation.prompts == ["go on"]
 
 
 async def test_the_composer_grows_to_a_third_of_the_screen(start: Start) -> None:

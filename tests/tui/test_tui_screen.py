@@ -3,10 +3,12 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
-from conftest import Start, drawn, screen_text, send, settle
 from screen_fakes import ANSWER, REASONING, START, FakeConversation, Wait, answer_turn, options
+from screen_pilot import Start, drawn, screen_text, send, settle
 
+from dsterm.core.status import Spend
 from dsterm.tui.app import DstermApp
 from dsterm.tui.conversation import SessionSummary
 
@@ -22,13 +24,14 @@ def long_session(turns: int = 12) -> FakeConversation:
 
 async def test_scrolling_up_stops_following_and_end_returns(start: Start) -> None:
     conversation = long_session()
-    conversation.turns = [answer_turn("", "New words.\n\n" * 10)]
+    conversation.turns = [[Wait("scrolled"), *answer_turn("", "New words.\n\n" * 10)]]
     async with start(conversation) as (app, pilot):
         await drawn(app, pilot)
         await send(pilot, app, "more")
         await pilot.press("pageup")
         assert not app.view.is_following
         place = app.view.scroll_offset.y
+        conversation.gates["scrolled"].set()
         await settle(app, pilot)
         assert app.view.scroll_offset.y == place
         assert "new lines · Ctrl+End" in screen_text(app)[-2]
@@ -284,3 +287,12 @@ async def test_ticks_count_seconds_while_a_turn_runs(start: Start) -> None:
         conversation.gates["go"].set()
         await settle(app, pilot)
         assert "working" not in screen_text(app)[-2]
+
+
+async def test_the_demo_says_at_the_start_what_it_understands(start: Start) -> None:
+    conversation = FakeConversation()
+    async with start(conversation) as (app, _pilot):
+        assert not any("fix the failing test" in row for row in screen_text(app))
+    conversation.now = msgspec.structs.replace(conversation.now, turn=Spend(is_demo=True))
+    async with start(conversation) as (app, _pilot):
+        assert any("fix the failing test" in row for row in screen_text(app))

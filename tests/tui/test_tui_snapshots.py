@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import asked, drawn, screen_text, send, settle
 from screen_fakes import FakeConversation, full_turn, options
+from screen_pilot import asked, drawn, screen_text, send, settle
 from syrupy.assertion import SnapshotAssertion
 from test_tui_welcome import FakeWelcome, welcome_app
 from textual.pilot import Pilot

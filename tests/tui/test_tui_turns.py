@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from conftest import Start, asked, drawn, screen_text, send, settle
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
 from screen_fakes import (
     ANSWER,
     REASONING,
@@ -12,9 +15,10 @@ from screen_fakes import (
     options,
     tool_events,
 )
+from screen_pilot import Start, asked, drawn, screen_text, send, settle
 
 from dsterm.core.errors import ProviderError
-from dsterm.core.events import Answer
+from dsterm.core.events import Answer, Envelope, Notice, WorkProgress
 from dsterm.tui.app import DstermApp
 
 
@@ -269,3 +273,38 @@ async def test_what_the_model_says_can_not_command_the_terminal(start: Start) ->
 def test_the_options_name_all_that_the_app_needs(tmp_path) -> None:
     conversation = FakeConversation(tool_events())
     assert DstermApp(conversation, options(tmp_path, conversation)).options.theme == "dusk"
+
+
+@pytest.mark.parametrize("prompt", ["/home/ada/x.py has a bug", "/etc/hosts", "/tmp/a.log: what is this?"])
+async def test_a_prompt_that_begins_with_a_path_is_no_command(start: Start, prompt: str) -> None:
+    conversation = FakeConversation(answer_turn("", "Yes."))
+    async with start(conversation) as (app, pilot):
+        await send(pilot, app, prompt)
+        await settle(app, pilot)
+        assert (conversation.prompts, conversation.lines) == ([prompt], [])
+
+
+async def test_words_about_work_go_when_the_work_is_done(start: Start) -> None:
+    class Attaching(FakeConversation):
+        async def command(self, line: str) -> AsyncIterator[Envelope]:
+            yield self.envelope(WorkProgress("reading ."))
+            await asyncio.sleep(0.05)
+            yield self.envelope(Notice(text="Attached."))
+
+    async with start(Attaching()) as (app, pilot):
+        await send(pilot, app, "/cost")
+        await settle(app, pilot)
+        text = "\n".join(screen_text(app))
+        assert "Attached." in text
+        assert "reading ." not in text
+
+
+async def test_steering_has_a_command_for_terminals_without_ctrl_enter(start: Start) -> None:
+    conversation = FakeConversation([Wait("first")])
+    async with start(conversation) as (app, pilot):
+        await send(pilot, app, "first")
+        await send(pilot, app, "/steer only the tests")
+        assert conversation.steered == ["only the tests"]
+        conversation.gates["first"].set()
+        await settle(app, pilot)
+        assert conversation.lines == []

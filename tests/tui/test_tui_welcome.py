@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 from textual.pilot import Pilot
 
 from dsterm.core.errors import DiskError
@@ -115,3 +116,16 @@ def test_the_style_sheet_is_beside_the_code() -> None:
     import dsterm.tui
 
     assert (Path(dsterm.tui.__file__).parent / "dsterm.tcss").is_file()
+
+
+async def test_the_first_page_fits_80_columns_with_a_long_address() -> None:
+    class LongWelcome(FakeWelcome):
+        @property
+        def providers(self) -> Sequence[ProviderCard]:
+            return (msgspec.structs.replace(NOVITA, key_page="https://novita.ai/settings/key-management"), LOCAL)
+
+    app = welcome_app(LongWelcome())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        row = next(row for row in text_of(pilot).splitlines() if "paste an API key" in row)
+        assert "novita.ai/settings/key-management" in row
