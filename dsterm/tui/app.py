@@ -26,9 +26,10 @@ from dsterm.core.events import (
     TurnEnded,
 )
 from dsterm.core.status import Status
+from dsterm.core.undo_events import Rewound
 from dsterm.render.themes import Theme
 from dsterm.render.transcript import Transcript
-from dsterm.tui.actions import ScreenActions
+from dsterm.tui.change_actions import ChangeActions
 from dsterm.tui.completion import CompletionPopup
 from dsterm.tui.composer import Composer
 from dsterm.tui.conversation import Conversation, ScreenOptions
@@ -54,7 +55,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     """The one screen; Tab and Ctrl+C belong to the app."""
 
 
-class DstermApp(ScreenActions, inherit_bindings=False):
+class DstermApp(ChangeActions, inherit_bindings=False):
     """Transcript, question, composer, hint and status, over a Conversation."""
 
     CSS_PATH = "dsterm.tcss"
@@ -106,7 +107,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
     def on_mount(self) -> None:
         """What there is of the session; then, once painted, the rest."""
         self.composer.focus()
-        self.view.load(self.conversation.transcript())
+        self.view.load(self.conversation.branch())
         if self._driver is not None:
             set_title(self._driver, self.options.title)
         self.turn_changed()
@@ -170,7 +171,10 @@ class DstermApp(ScreenActions, inherit_bindings=False):
                 self.foot.draw()
             case TurnEnded():
                 self._requests.clear()
+                self.edits.clear()
                 self.dock.drop_all()
+            case Rewound() as rewound:
+                self.show_rewound(rewound, envelope.seq)
             case _:
                 pass
 
@@ -178,7 +182,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         """Another session: draw it from its beginning."""
         self._requests.clear()
         self.dock.drop_all()
-        self.view.load(self.conversation.transcript())
+        self.view.load(self.conversation.branch())
 
     def turn_changed(self) -> None:
         """Something began or ended: the status ticks only meanwhile."""
@@ -237,9 +241,12 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         self.foot.draw()
 
     def on_question_dock_typed(self, message: QuestionDock.Typed) -> None:
-        """A key for the composer."""
+        """Words for the composer."""
         self.composer.focus()
-        self.composer.insert(message.character)
+        if message.is_paste:
+            self.composer.insert_paste(message.text)
+        else:
+            self.composer.insert(message.text)
 
     def on_question_dock_left(self, _message: QuestionDock.Left) -> None:
         """Back to writing."""
