@@ -232,7 +232,6 @@ class QuestionDock(Vertical, can_focus=True):
         if self.current is None or not self.has_focus:
             return
         review = self._waiting[0][1]
-        option = self._option(letter)
         if letter == SPLIT_KEY and review.diffs:
             self._is_split = not self._is_split
             self._show_change()
@@ -240,7 +239,7 @@ class QuestionDock(Vertical, can_focus=True):
             self._set_full(is_full=not self._is_full)
         elif review.walk is not None:
             self._step(review.walk, letter)
-        elif option is not None:
+        elif (option := self._option(letter)) is not None:
             self._choose(option, review)
 
     def _means_something(self, letter: str) -> bool:
