@@ -100,7 +100,7 @@ def offer_sample(plan: LaunchPlan) -> LaunchPlan:
 
 async def show_screen(plan: LaunchPlan, open_engine: OpenEngine) -> int:
     """The screen over an engine for `plan`, until the user leaves; the exit code."""
-    from dsterm.tui.app import show_app
+    from dsterm.tui.show import show_app
 
     async with AsyncExitStack() as stack:
         engine = await open_engine(plan, stack)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from functools import partial
 
 from textual.app import App
 
@@ -18,7 +16,7 @@ from dsterm.tui.conversation import Command, Conversation, ScreenOptions
 from dsterm.tui.help import HelpScreen
 from dsterm.tui.keys import SCREEN_COMMANDS
 from dsterm.tui.leader import LeaderScreen
-from dsterm.tui.palette import PaletteEntry, action_entries, build_palette
+from dsterm.tui.paint import Painter
 from dsterm.tui.pickers import Pick, PickScreen, session_rows
 from dsterm.tui.question import QuestionDock
 from dsterm.tui.terminal import report_mouse
@@ -32,6 +30,7 @@ _SCREEN_METHODS = {
     "/?": "help",
     "/reasoning": "fold_reasoning",
     "/tools": "fold_tools",
+    "/diff": "changes",
     "/mouse": "toggle_mouse",
     "/redraw": "redraw",
     "/stop": "stop",
@@ -53,6 +52,9 @@ class ScreenActions(App[int], inherit_bindings=False):
         self.composer: Composer
         self.popup: CompletionPopup
         self.dock: QuestionDock
+        self.painter: Painter
+        self.edits: dict[str, dict[str, str]] = {}
+        self.stopped_at = float("-inf")
         self.themes = ThemeShelf(options.theme_folders)
         self.theme_in_use = self.themes.load(options.theme)
         self._leaving = ("", 0.0)
@@ -64,6 +66,10 @@ class ScreenActions(App[int], inherit_bindings=False):
 
     def say(self, text: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
         """One sentence in the line above the status, for a while."""
+        raise NotImplementedError
+
+    def escape_idle(self) -> None:
+        """Esc, and there was nothing to close or stop."""
         raise NotImplementedError
 
     @property
@@ -83,6 +89,8 @@ class ScreenActions(App[int], inherit_bindings=False):
             self._choose_theme(argument.strip())
         elif name in {"/resume", "/sessions"} and not argument.strip():
             self.run_worker(self._pick_session(), group="picker", exclusive=True)
+        elif name == "/rewind" and not argument.strip() and not self.turns.is_busy:
+            await self.run_action("rewind")
         else:
             self.turns.send(line)
 
@@ -113,8 +121,14 @@ class ScreenActions(App[int], inherit_bindings=False):
         """Close the list, refuse the question, stop the turn: the first that applies."""
         if self.popup.is_open:
             self.popup.dismiss_for(self.composer.text)
-        elif not self.dock.escape() and not self.turns.stop() and self.screen.selections:
+        elif self.dock.escape():
+            pass
+        elif self.turns.stop():
+            self.stopped_at = self.options.clock.monotonic()
+        elif self.screen.selections:
             self.screen.clear_selection()
+        else:
+            self.escape_idle()
 
     def action_stop(self) -> None:
         """Stop the turn, whatever is open."""
@@ -192,34 +206,6 @@ class ScreenActions(App[int], inherit_bindings=False):
                 await self.run_action(method)
 
         await self.push_screen(LeaderScreen(), run)
-
-    async def action_palette(self) -> None:
-        """Find anything by name."""
-        await self.push_screen(build_palette())
-
-    def palette_entries(self) -> Iterator[PaletteEntry]:
-        """Actions, commands without an action of their own, themes."""
-
-        def run(method: str) -> None:
-            self.call_later(self.run_action, method)
-
-        def command(line: str) -> None:
-            self.call_later(self.run_line, line)
-
-        entries = list(action_entries(run))
-        yield from entries
-        slashes = " ".join(entry.note for entry in entries).split()
-        for each in self.all_commands:
-            if each.name not in slashes:
-                is_whole = not each.usage.removeprefix(each.name).strip()
-                run_it = partial(command, each.name) if is_whole else partial(self._begin_command, f"{each.name} ")
-                yield PaletteEntry(each.help.capitalize(), each.usage, run_it)
-        for name in self.themes.names():
-            yield PaletteEntry(f"Colours: {name}", f"/theme {name}", partial(self._choose_theme, name))
-
-    def _begin_command(self, draft: str) -> None:
-        self.composer.focus()
-        self.composer.set_draft(draft)
 
     async def action_help(self) -> None:
         """Keys and commands."""

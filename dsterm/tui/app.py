@@ -28,9 +28,10 @@ from dsterm.core.events import (
     WorkProgress,
 )
 from dsterm.core.status import Status
+from dsterm.core.undo_events import Rewound
 from dsterm.render.themes import Theme
 from dsterm.render.transcript import Transcript
-from dsterm.tui.actions import ScreenActions
+from dsterm.tui.change_actions import ChangeActions
 from dsterm.tui.completion import CompletionPopup
 from dsterm.tui.composer import Composer
 from dsterm.tui.conversation import Conversation, ScreenOptions
@@ -42,7 +43,7 @@ from dsterm.tui.keys import LEADER, bindings
 from dsterm.tui.paint import Painter
 from dsterm.tui.question import QuestionDock
 from dsterm.tui.recall import Recall
-from dsterm.tui.terminal import normal_key, patch_key_decoder, restore_title, set_title
+from dsterm.tui.terminal import normal_key, restore_title, set_title
 from dsterm.tui.themes import adopt, line_looks, screen_theme
 from dsterm.tui.transcript_view import TranscriptSource, TranscriptView
 from dsterm.tui.turns import Turns
@@ -60,7 +61,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     AUTO_FOCUS = "Composer"
 
 
-class DstermApp(ScreenActions, inherit_bindings=False):
+class DstermApp(ChangeActions, inherit_bindings=False):
     """Transcript, question, composer, hint and status, over a Conversation."""
 
     CSS_PATH = "dsterm.tcss"
@@ -113,7 +114,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
     def on_mount(self) -> None:
         """What there is of the session; then, once painted, the rest."""
         self.composer.focus()
-        self.view.load(self.conversation.transcript())
+        self.view.load(self.conversation.branch())
         if self._driver is not None:
             set_title(self._driver, self.options.title)
         self.turn_changed()
@@ -177,10 +178,13 @@ class DstermApp(ScreenActions, inherit_bindings=False):
                 self.foot.draw()
             case TurnEnded():
                 self._requests.clear()
+                self.edits.clear()
                 self.dock.drop_all()
             case WorkProgress(text=text):
                 self._is_work_told = True
                 self.foot.say(text, NoticeLevel.INFO)
+            case Rewound() as rewound:
+                self.show_rewound(rewound, envelope.seq)
             case _:
                 pass
 
@@ -188,7 +192,7 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         """Another session: draw it from its beginning."""
         self._requests.clear()
         self.dock.drop_all()
-        self.view.load(self.conversation.transcript())
+        self.view.load(self.conversation.branch())
 
     def turn_changed(self) -> None:
         """Something began or ended: the status ticks only meanwhile."""
@@ -257,9 +261,12 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         self.foot.draw()
 
     def on_question_dock_typed(self, message: QuestionDock.Typed) -> None:
-        """A key for the composer."""
+        """Words for the composer."""
         self.composer.focus()
-        self.composer.insert(message.character)
+        if message.is_paste:
+            self.composer.insert_paste(message.text)
+        else:
+            self.composer.insert(message.text)
 
     def on_question_dock_left(self, _message: QuestionDock.Left) -> None:
         """Back to writing."""
@@ -287,12 +294,3 @@ class DstermApp(ScreenActions, inherit_bindings=False):
         where = log_crash(self.options, sys.exc_info()[1])
         self._exit_renderables.append(Segments([Segment(f"dsterm stopped; the session is saved. {where}\n")]))
         self._close_messages_no_wait()
-
-
-async def show_app(conversation: Conversation, options: ScreenOptions) -> int:
-    """Show the screen until the user leaves; the exit code comes back."""
-    patch_key_decoder()
-    sys.setswitchinterval(0.001)
-    app = DstermApp(conversation, options)
-    await app.run_async(mouse=options.mouse)
-    return app.return_code or 0

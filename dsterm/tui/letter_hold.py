@@ -1,4 +1,4 @@
-"""Tells a letter that was pressed from the first one of a paste that the terminal did not mark, which comes as a burst of keys."""
+"""Tells a pressed letter from the first one of a paste that the terminal did not mark, which comes as a burst of keys."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ class LetterHold:
         self._act = act
         self._letter = ""
         self._timer: Timer | None = None
+        self._last = float("-inf")
 
-    def put(self, letter: str) -> str:
-        """Hold `letter`; where one is held already it is no answer: both come back."""
-        if self._letter:
+    def put(self, letter: str, now: float, *, is_meant: bool) -> str:
+        """Hold `letter`, pressed at `now` seconds, if it `is_meant` and stands alone; else it comes back, with a held one."""
+        is_burst = now - self._last < _BURST_SECONDS
+        self._last = now
+        if is_burst or not is_meant:
             return self.take() + letter
         self._letter = letter
         self._timer = self._widget.set_timer(_BURST_SECONDS, lambda: self._act(self.take()))

@@ -50,7 +50,9 @@ class LinesView(ScrollView, can_focus=False):
     def _lay_out(self) -> None:
         width = self.scrollable_content_region.width or self.app.size.width - 1
         self._lines = self._source(width)
-        self.styles.height = "1fr" if self._is_filling else max(1, min(len(self._lines), int(self.app.size.height * _SHARE)))
+        self.styles.height = (
+            "1fr" if self._is_filling else max(1, min(len(self._lines), int(self.app.size.height * _SHARE)))
+        )
         self.virtual_size = Size(width, len(self._lines))
         self.refresh()
 

@@ -213,9 +213,10 @@ class QuestionDock(Vertical, can_focus=True):
         if event.key == "tab":
             self._leave(self.Left())
         elif event.is_printable and event.character and "+" not in event.key.rstrip("+"):
-            letters = self._hold.put(event.character) if self._means_something(event.character) else event.character
+            is_meant = self._means_something(event.character)
+            letters = self._hold.put(event.character, event.time, is_meant=is_meant)
             if letters:
-                self._leave(self.Typed(self._hold.take() + letters))
+                self._leave(self.Typed(letters))
         elif not self._diff.take_key(event.key):
             return
         event.stop()
@@ -224,15 +225,13 @@ class QuestionDock(Vertical, can_focus=True):
     def on_paste(self, event: events.Paste) -> None:
         """Never an answer."""
         event.stop()
-        if self.has_focus:
-            self._hold.take()
-            self._leave(self.Typed(event.text, is_paste=True))
+        self._hold.take()
+        self._leave(self.Typed(event.text, is_paste=True))
 
     def _act(self, letter: str) -> None:
         if self.current is None or not self.has_focus:
             return
         review = self._waiting[0][1]
-        option = self._option(letter)
         if letter == SPLIT_KEY and review.diffs:
             self._is_split = not self._is_split
             self._show_change()
@@ -240,7 +239,7 @@ class QuestionDock(Vertical, can_focus=True):
             self._set_full(is_full=not self._is_full)
         elif review.walk is not None:
             self._step(review.walk, letter)
-        elif option is not None:
+        elif (option := self._option(letter)) is not None:
             self._choose(option, review)
 
     def _means_something(self, letter: str) -> bool:

@@ -17,9 +17,7 @@ WALK_KEYS = frozenset("ynadb")
 _WALK = (("y", "write it"), ("n", "leave it out"), ("a", "write the rest"), ("d", "leave out the rest"), ("b", "back"))
 
 
-def key_words(
-    options: Sequence[Option], review: Review, *, is_split: bool, is_full: bool
-) -> list[tuple[str, str]]:
+def key_words(options: Sequence[Option], review: Review, *, is_split: bool, is_full: bool) -> list[tuple[str, str]]:
     """The keys that mean something now, with their words."""
     pairs = list(_WALK) if review.walk is not None else list(_option_words(options, review))
     if review.diffs:

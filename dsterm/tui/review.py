@@ -20,9 +20,7 @@ class Walk:
 
     def __init__(self, diffs: Sequence[FileDiff]) -> None:
         self._diffs = diffs
-        self._parts = [
-            (place, index) for place, diff in enumerate(diffs) for index in range(max(1, len(diff.hunks)))
-        ]
+        self._parts = [(place, index) for place, diff in enumerate(diffs) for index in range(max(1, len(diff.hunks)))]
         self._kept: list[bool] = []
 
     @property
@@ -45,7 +43,7 @@ class Walk:
         return msgspec.structs.replace(self._diffs[place], hunks=self._diffs[place].hunks[index : index + 1])
 
     def take_key(self, key: str) -> bool:
-        """Y keeps, n leaves out, a and d do so with all the rest, b goes back; False for any other key."""
+        """Key `y` keeps, `n` leaves out, `a` and `d` do so with all the rest, `b` goes back; False for any other key."""
         match key:
             case "y" | "n":
                 self._kept.append(key == "y")

@@ -36,8 +36,10 @@ from dsterm.core.events import (
 from dsterm.core.messages import AssistantMessage, ToolCall
 from dsterm.core.models import Cost, ModelCard, PermissionMode, Price, ThinkingMode, Usage
 from dsterm.core.provider import StopReason
+from dsterm.core.review import EDITED, REVIEWED, ProposedFile
 from dsterm.core.status import Spend, Status
 from dsterm.core.tools import Effect, Outcome, Plan, ToolResult
+from dsterm.engine.rewind import RewindPoint, rewind_points
 from dsterm.tui.conversation import ScreenOptions, SessionSummary
 from dsterm.tui.keys import ScreenCommand
 
@@ -107,6 +109,7 @@ class FakeConversation:
         self.stored: list[SessionSummary] = []
         self.gates: dict[str, asyncio.Event] = {}
         self.failure: Exception | None = None
+        self.files: tuple[ProposedFile, ...] = ()
         self._stop = asyncio.Event()
         self._answers: dict[str, asyncio.Future[Answer]] = {}
         self.now = Status(
@@ -156,7 +159,10 @@ class FakeConversation:
     def envelope(self, event: Event) -> Envelope:
         is_delta = isinstance(event, TextDelta | ReasoningDelta)
         number = len(self.log) + (0 if is_delta else 1)
-        made = Envelope(id="" if is_delta else f"e{number}", parent="", seq=number, at=self.clock.now(), event=event)
+        parent = self.log[-1].id if self.log else ""
+        made = Envelope(
+            id="" if is_delta else f"e{number}", parent=parent, seq=number, at=self.clock.now(), event=event
+        )
         if not is_delta:
             self.log.append(made)
         return made
@@ -243,6 +249,15 @@ class FakeConversation:
     def transcript(self) -> tuple[Envelope, ...]:
         return tuple(self.log)
 
+    def branch(self) -> tuple[Envelope, ...]:
+        return tuple(self.log)
+
+    def rewind_points(self) -> tuple[RewindPoint, ...]:
+        return rewind_points(self.log)
+
+    def proposed(self, question_id: str) -> Sequence[ProposedFile]:
+        return self.files
+
     def sessions(self) -> Sequence[SessionSummary]:
         return self.stored
 
@@ -298,6 +313,8 @@ QUESTION = QuestionAsked(
     options=(
         Option(key="y", answer="once", label="yes"),
         Option(key="a", answer="session", label="all edits this session"),
+        Option(key="h", answer=REVIEWED, label="hunk by hunk"),
+        Option(key="e", answer=EDITED, label="edit"),
         Option(key="n", answer="deny", label="no, because …", wants_text=True),
     ),
 )
