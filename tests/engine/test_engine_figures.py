@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from scripted import ScriptedProvider, WordCounter, World, answer, do, only, play
@@ -32,6 +33,10 @@ def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
     yield made
     made.close()
+
+
+def unlooked(_saved: object, _plan: object) -> NoReturn:
+    raise AssertionError("no file was being changed")
 
 
 async def test_a_running_answer_is_priced_as_the_model_that_gives_it(world: World) -> None:
@@ -111,7 +116,7 @@ async def test_a_session_that_was_killed_counts_its_time_to_the_last_sign_of_lif
         at(2, MessageProgress(content="", reasoning="so")),
         at(3.5, MessageProgress(content="half", reasoning="")),
     ]
-    (ended,) = only(missing_ends(events, None, WordCounter()), StepEnded)
+    (ended,) = only(missing_ends(events, None, WordCounter(), unlooked), StepEnded)
     assert isinstance(ended, StepEnded)
     assert (ended.timings.first_token, ended.timings.first_answer, ended.timings.total) == (0, 3.5, 3.5)
 

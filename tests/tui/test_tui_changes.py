@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from conftest import Start, asked, drawn, screen_text, send, settle
 from screen_fakes import FakeConversation, answer_turn, tool_events
+from screen_pilot import Start, asked, drawn, screen_text, send, settle
 from textual.pilot import Pilot
 
 from dsterm.core.diff import diff_texts

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Start, asked, drawn, screen_text, send, settle
 from screen_fakes import FakeConversation, tool_events
+from screen_pilot import Start, asked, drawn, screen_text, send, settle
 from textual import events
 from textual.pilot import Pilot
 
