@@ -69,6 +69,7 @@ class CompletionPopup(Widget, can_focus=False):
         self._found: tuple[Candidate, ...] = ()
         self._chosen: int | None = None
         self._closed_at: str | None = None
+        self._shown_for = ""
         self._is_exact = False
 
     @property
@@ -78,6 +79,7 @@ class CompletionPopup(Widget, can_focus=False):
 
     def show_for(self, draft: str) -> None:
         """Offer what fits `draft`, unless the user closed the list for this very draft."""
+        self._shown_for = draft
         if draft == self._closed_at:
             return
         self._closed_at = None
@@ -93,9 +95,12 @@ class CompletionPopup(Widget, can_focus=False):
         self._closed_at = None
         self._show()
 
-    def take_key(self, key: str) -> bool:
+    def take_key(self, key: str, draft: str) -> bool:
         """Whether the list used `key`; `accepted` is set when that took a candidate."""
         self.accepted = None
+        if draft != self._shown_for and key in {"tab", "enter"}:
+            # Fast fingers: the list still stands for an earlier draft.
+            self.show_for(draft)
         if not self._found:
             return False
         match key:

@@ -106,7 +106,7 @@ class Composer(TextArea, inherit_bindings=False):
 
     async def _on_key(self, event: events.Key) -> None:
         key = event.key
-        if self._popup.take_key(key):
+        if self._popup.take_key(key, self.text):
             _consume(event)
             if self._popup.accepted is not None:
                 self._accept(key)

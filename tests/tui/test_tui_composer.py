@@ -234,3 +234,17 @@ async def test_ctrl_d_twice_on_an_empty_draft_leaves(start: Start) -> None:
         await pilot.press("ctrl+d", "ctrl+d")
         await pilot.pause()
         assert app.return_code == 0
+
+
+async def test_enter_goes_by_what_is_written_and_not_by_an_older_list(start: Start) -> None:
+    conversation = FakeConversation()
+    async with start(conversation) as (app, pilot):
+        await pilot.press("slash", "m")
+        await pilot.pause()
+        assert app.popup.is_open
+        # As when letters and Enter arrive together: the list has not heard of the last ones yet.
+        with app.composer.prevent(app.composer.Changed):
+            app.composer.load_text("/cost")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert conversation.lines == ["/cost"]
