@@ -91,9 +91,13 @@ def state_of(workspace: Workspace, path: Path) -> FileState:
 
 def notes_between(before: FileState, after: FileState, diff: FileDiff) -> str:
     """What changes beside the lines: permissions, the final newline, or only line endings."""
-    if before.data is None or after.data is None:
-        return "executable" if after.mode is not None and after.mode & 0o100 else ""
     notes = []
+    if before.data is None or after.data is None:
+        if after.mode is not None and after.mode & 0o100:
+            notes.append("executable")
+        if after.data and not _ends_with_newline(after.data):
+            notes.append("no final newline")
+        return ", ".join(notes)
     if before.mode != after.mode and before.mode is not None and after.mode is not None:
         notes.append(f"mode {before.mode:o} → {after.mode:o}")
     ended, ends = (_ends_with_newline(data) for data in (before.data, after.data))

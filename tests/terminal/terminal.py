@@ -45,8 +45,8 @@ class Terminal:
         self._tmux("send-keys", *keys)
 
     def screen(self) -> str:
-        """What is shown."""
-        return self._tmux("capture-pane", "-p")
+        """What is shown; a space that only keeps words on one line is a space."""
+        return self._tmux("capture-pane", "-p").replace("\u00a0", " ")
 
     def wait_for(self, *texts: str, seconds: float = 30.0) -> str:
         """The screen once all of `texts` are on it."""

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsterm.core.diff import ChangeKind, LineKind
+from dsterm.core.diff import ChangeKind, LineKind, diff_texts
 from dsterm.core.errors import ToolError
 from dsterm.core.tools import Effect
+from dsterm.tools.changes import FileState, notes_between
 from dsterm.tools.line_changes import replaced
 from dsterm.tools.text_diff import diff_of
 from dsterm.tools.text_file import Splice, decode, normalised, spliced
@@ -220,3 +221,11 @@ def test_new_and_deleted_files_are_marked():
     assert diff_of("f", None, "a\n").kind is ChangeKind.CREATED
     assert diff_of("f", "a\n", None).removed == 1
     assert diff_of("g", "a\n", "a\n", old_path="f").kind is ChangeKind.RENAMED
+
+
+def test_a_new_file_without_a_final_newline_says_so() -> None:
+    before = FileState(data=None, mode=None)
+    after = FileState(data=b"x", mode=0o644)
+    assert notes_between(before, after, diff_texts("f", None, "x")) == "no final newline"
+    whole = FileState(data=b"x\n", mode=0o755)
+    assert notes_between(before, whole, diff_texts("f", None, "x\n")) == "executable"
