@@ -92,6 +92,10 @@ def calls(*pieces: Delta) -> list[Delta]:
     return [*pieces, UsagePiece(usage=USAGE), Ended(stop=StopReason.TOOL_CALLS)]
 
 
+OPEN_WORLDS: list[World] = []
+"""The worlds of the running test; the fixture in conftest closes them."""
+
+
 class World:
     """A folder to work in, a home to save in, and engines over both."""
 
@@ -101,6 +105,7 @@ class World:
         self.home = folder / "home"
         self._ids = itertools.count(first_id)
         self._indexes: list[Index] = []
+        OPEN_WORLDS.append(self)
 
     def close(self) -> None:
         """Give back what engines that were never closed hold."""
