@@ -22,7 +22,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """All settings. Names are those of the settings file; `budget` is US dollars, `max_output` tokens, `attach_cap` bytes a file.
 
     `max_turns` caps the model requests of a run (None: no cap), `max_steps` those of a single turn. `allowed_tools` run without
-    asking, `disallowed_tools` never run.
+    asking, `disallowed_tools` never run. `sandbox` confines commands where it works, `sandbox_network` gives them the network
+    there; `mask_secrets` hides token shapes in tool results from the model; `command_timeout` is seconds where a call names none;
+    `checks` are commands that run after a turn that edited; `add_dirs` are further folders that tools may use.
     """
 
     provider: str = "novita"
@@ -40,5 +42,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     append_system_prompt: str = ""
     allowed_tools: tuple[str, ...] = ()
     disallowed_tools: tuple[str, ...] = ()
+    sandbox: bool = True
+    sandbox_network: bool = False
+    mask_secrets: bool = True
+    command_timeout: int = 120
+    checks: tuple[str, ...] = ()
+    add_dirs: tuple[str, ...] = ()
     mouse: bool = True
     debug: bool = False

@@ -11,10 +11,19 @@ from enum import StrEnum
 
 import msgspec
 
+from dsterm.core.command_events import (
+    CheckEnded,
+    CheckStarted,
+    JobChanged,
+    PlanDecided,
+    PlanProposed,
+    UserCommandEnded,
+    UserCommandStarted,
+)
 from dsterm.core.messages import AssistantMessage, Pack, ToolCall
 from dsterm.core.models import Cost, Forecast, PermissionMode, Price, ThinkingMode, Usage
 from dsterm.core.provider import Failure, StopReason
-from dsterm.core.review import FileReview
+from dsterm.core.questions import QuestionAnswered, QuestionAsked
 from dsterm.core.tools import Effect, Plan, Task, ToolResult
 from dsterm.core.undo_events import ChangesSaved, CheckpointSaved, Rewound, Undone
 
@@ -155,38 +164,11 @@ class ToolEnded(msgspec.Struct, frozen=True, kw_only=True, tag="ToolEnded"):
     result: ToolResult
 
 
-class Option(msgspec.Struct, frozen=True, kw_only=True):
-    """One way to answer a question: the key to press, the answer it gives, and its words. `wants_text` asks for a reason."""
+class AsideEnded(msgspec.Struct, frozen=True, kw_only=True, tag="AsideEnded"):
+    """A request beside the conversation is over (`purpose`: a commit message, ...); it was paid for like any other."""
 
-    key: str
-    answer: str
-    label: str
-    wants_text: bool = False
-
-
-class QuestionAsked(msgspec.Struct, frozen=True, kw_only=True, tag="QuestionAsked"):
-    """The engine waits for `answer(id, ...)`; `call_id` names the tool call that it is about."""
-
-    id: str
-    text: str
-    options: tuple[Option, ...]
-    call_id: str = ""
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a question: an option's `answer`, the words that came with it, and what was made of each file."""
-
-    answer: str
-    text: str = ""
-    reviews: tuple[FileReview, ...] = ()
-
-
-class QuestionAnswered(msgspec.Struct, frozen=True, kw_only=True, tag="QuestionAnswered"):
-    """A question got its answer; `by` is `user` or `policy`."""
-
-    id: str
-    answer: Answer
-    by: str = "user"
+    purpose: str
+    ended: StepEnded
 
 
 class ModelChanged(msgspec.Struct, frozen=True, kw_only=True, tag="ModelChanged"):
@@ -279,6 +261,14 @@ Event = (
     | ChangesSaved
     | Undone
     | Rewound
+    | JobChanged
+    | UserCommandStarted
+    | UserCommandEnded
+    | PlanProposed
+    | PlanDecided
+    | CheckStarted
+    | CheckEnded
+    | AsideEnded
     | Notice
     | UnknownEvent
 )

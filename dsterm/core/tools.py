@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from dsterm.core.command_plan import PlannedCommand
 from dsterm.core.diff import FileDiff
 
 
@@ -24,12 +25,26 @@ class ToolSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Effect(StrEnum):
-    """What a tool call would touch."""
+    """What a tool call would touch.
+
+    `INSPECT` runs programs that are known to read only and `EXECUTE` any others, both in the sandbox; `OUTSIDE` is without one.
+    `SECRETS` reads what looks like keys or passwords.
+    """
 
     READ = "read"
     WRITE = "write"
+    INSPECT = "inspect"
     EXECUTE = "execute"
     NETWORK = "network"
+    OUTSIDE = "outside"
+    SECRETS = "secrets"
+
+
+class Lack(StrEnum):
+    """What a sandboxed command seems to have failed for."""
+
+    NETWORK = "network"
+    RIGHTS = "rights"
 
 
 class TaskState(StrEnum):
@@ -48,11 +63,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a call would do: its effects, the one argument that matters as `subject`, and the changes it would make."""
+    """What a call would do: its effects, the one argument that matters as `subject`, and the changes it would make.
+
+    `concerns` say in plain words why it has effects beyond the usual (`.env looks like it holds secrets`).
+    """
 
     effects: tuple[Effect, ...]
     subject: str
     diffs: tuple[FileDiff, ...] = ()
+    concerns: tuple[str, ...] = ()
+    command: PlannedCommand | None = None
 
 
 class Outcome(StrEnum):
@@ -66,7 +86,10 @@ class Outcome(StrEnum):
 
 
 class ToolResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a call: `content` goes to the model word for word, `summary` (`3 hits`) to the reader."""
+    """What came of a call: `content` goes to the model word for word, `summary` (`3 hits`) to the reader.
+
+    `lack` is what a command in the sandbox seems to have failed for; `job` is the id of the command that ran.
+    """
 
     outcome: Outcome
     content: str
@@ -74,6 +97,8 @@ class ToolResult(msgspec.Struct, frozen=True, kw_only=True):
     diffs: tuple[FileDiff, ...] = ()
     tasks: tuple[Task, ...] | None = None
     seconds: float = 0.0
+    lack: Lack | None = None
+    job: str = ""
 
 
 Progress = Callable[[str], None]
@@ -81,10 +106,14 @@ Progress = Callable[[str], None]
 
 
 class PreparedCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A call whose arguments hold: what it would do, and how to do it. `run` raises ToolError when it can't after all."""
+    """A call whose arguments hold: what it would do, and how to do it. `run` raises ToolError when it can't after all.
+
+    `wider` plans the same call once more with what its result says it lacked.
+    """
 
     plan: Plan
     run: Callable[[Progress], Awaitable[ToolResult]]
+    wider: Callable[[Lack], PreparedCall] | None = None
 
 
 class Tool(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from dsterm.core.events import Answer, QuestionAnswered, QuestionAsked
+from dsterm.core.questions import Answer, QuestionAnswered, QuestionAsked
 from dsterm.engine.live import LiveSession
 from dsterm.engine.questions import DENY
 

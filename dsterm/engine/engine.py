@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 
 from dsterm.core.errors import DstermError, UsageError
-from dsterm.core.events import Answer, Envelope, NoticeLevel
+from dsterm.core.events import Envelope, NoticeLevel
 from dsterm.core.models import ModelCard, ThinkingMode
+from dsterm.core.questions import Answer
 from dsterm.core.review import ProposedFile
 from dsterm.core.status import Status
 from dsterm.engine.attach import attach

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dsterm.core.events import Answer, Option, QuestionAsked
+from dsterm.core.questions import Answer, Option, QuestionAsked
 from dsterm.core.review import EDITED, REVIEWED, ProposedFile
 
 ONCE = "once"

@@ -9,15 +9,12 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from dsterm.core.events import (
-    Answer,
     Envelope,
     Event,
     MessageAdded,
     MessageProgress,
     Notice,
     NoticeLevel,
-    QuestionAnswered,
-    QuestionAsked,
     StepEnded,
     StepRetried,
     StepStarted,
@@ -32,6 +29,7 @@ from dsterm.core.messages import AssistantMessage, ToolCall
 from dsterm.core.models import Forecast, ModelCard, Usage
 from dsterm.core.pricing import cost_of
 from dsterm.core.provider import StopReason
+from dsterm.core.questions import Answer, QuestionAnswered, QuestionAsked
 from dsterm.core.services import TokenCounter
 from dsterm.core.tools import Outcome, Plan, ToolResult
 from dsterm.core.undo_events import ChangesSaved, CheckpointSaved

@@ -8,7 +8,8 @@ from datetime import datetime
 import msgspec
 
 from dsterm.core.errors import UsageError
-from dsterm.core.events import Envelope, Option, QuestionAsked, ToolEnded, TurnStarted
+from dsterm.core.events import Envelope, ToolEnded, TurnStarted
+from dsterm.core.questions import Option, QuestionAsked
 from dsterm.core.tools import Outcome
 from dsterm.core.undo_events import Direction, Rewound
 from dsterm.engine.asking import ask

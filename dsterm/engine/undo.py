@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from dsterm.core.errors import UsageError, WorkspaceError
-from dsterm.core.events import NoticeLevel, Option, QuestionAsked
+from dsterm.core.events import NoticeLevel
+from dsterm.core.questions import Option, QuestionAsked
 from dsterm.core.undo_events import CheckpointSaved, Direction, Undone
 from dsterm.engine.asking import ask
 from dsterm.engine.live import LiveSession

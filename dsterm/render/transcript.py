@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
-from dsterm.core import events
+from dsterm.core import events, questions
 from dsterm.core.config import ReasoningFold
 from dsterm.core.events import Envelope, Event
 from dsterm.core.models import Price
@@ -119,14 +119,14 @@ class Transcript:
                 self._step.progress(event, envelope.at)
             case events.MessageAdded(message=message):
                 self._calls.update(self._step.message(message, envelope.at))
-            case events.ToolRequested() | events.ToolEnded() | events.QuestionAsked() | events.QuestionAnswered():
+            case events.ToolRequested() | events.ToolEnded() | questions.QuestionAsked() | questions.QuestionAnswered():
                 self._show_call(event, envelope.at.timestamp())
             case _:
                 self._show_state(event)
 
     def _show_call(
         self,
-        event: events.ToolRequested | events.ToolEnded | events.QuestionAsked | events.QuestionAnswered,
+        event: events.ToolRequested | events.ToolEnded | questions.QuestionAsked | questions.QuestionAnswered,
         now: float,
     ) -> None:
         match event:
@@ -139,11 +139,11 @@ class Transcript:
                 if ended:
                     ended.end(result)
                     self._list.settle_call(ended)
-            case events.QuestionAsked(id=question_id, call_id=call_id):
+            case questions.QuestionAsked(id=question_id, call_id=call_id):
                 if asking := self._calls.get(call_id):
                     self._asking[question_id] = asking
                     asking.ask()
-            case events.QuestionAnswered(id=question_id):
+            case questions.QuestionAnswered(id=question_id):
                 if answered := self._asking.pop(question_id, None):
                     answered.answered(now)
 

@@ -17,16 +17,8 @@ from textual.widgets import TextArea
 from textual.worker import Worker, WorkerState
 
 from dsterm.core.errors import DstermError
-from dsterm.core.events import (
-    Envelope,
-    NoticeLevel,
-    QuestionAnswered,
-    QuestionAsked,
-    StepStarted,
-    ToolRequested,
-    TurnEnded,
-    WorkProgress,
-)
+from dsterm.core.events import Envelope, NoticeLevel, StepStarted, ToolRequested, TurnEnded, WorkProgress
+from dsterm.core.questions import QuestionAnswered, QuestionAsked
 from dsterm.core.status import Status
 from dsterm.core.undo_events import Rewound
 from dsterm.render.themes import Theme

@@ -13,8 +13,9 @@ from typing import Protocol
 import msgspec
 
 from dsterm.core.config import ReasoningFold
-from dsterm.core.events import Answer, Envelope
+from dsterm.core.events import Envelope
 from dsterm.core.models import ProviderCard
+from dsterm.core.questions import Answer
 from dsterm.core.review import ProposedFile
 from dsterm.core.services import Clock
 from dsterm.core.status import Status

@@ -17,7 +17,8 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from dsterm.core.diff import FileDiff
-from dsterm.core.events import Answer, Option, QuestionAsked, ToolRequested
+from dsterm.core.events import ToolRequested
+from dsterm.core.questions import Answer, Option, QuestionAsked
 from dsterm.core.review import EDITED, REVIEWED, FileReview
 from dsterm.render.clean import clean
 from dsterm.tui.letter_hold import LetterHold

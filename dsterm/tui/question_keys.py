@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 
-from dsterm.core.events import Option
+from dsterm.core.questions import Option
 from dsterm.core.review import EDITED, REVIEWED
 from dsterm.render.clean import clean
 from dsterm.tui.review import Review

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from dsterm.core.diff import FileDiff
-from dsterm.core.events import Answer
+from dsterm.core.questions import Answer
 from dsterm.core.review import EDITED, REVIEWED, FileReview
 from dsterm.render.clean import clean_line
 from dsterm.render.diff import diff_lines

@@ -20,8 +20,9 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.timer import Timer
 
-from dsterm.core.events import Envelope, QuestionAsked, TurnEnded
+from dsterm.core.events import Envelope, TurnEnded
 from dsterm.core.models import Price
+from dsterm.core.questions import QuestionAsked
 from dsterm.core.services import Clock
 from dsterm.render.blocks import BlockKind
 from dsterm.render.style import EMPTY, Line

@@ -7,7 +7,19 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from dsterm.core import events
+from dsterm.core import events, questions
+from dsterm.core.command_events import (
+    CheckEnded,
+    CheckStarted,
+    JobChanged,
+    PlanDecided,
+    PlanDecision,
+    PlanProposed,
+    UserCommandEnded,
+    UserCommandStarted,
+)
+from dsterm.core.command_plan import Confinement
+from dsterm.core.commands import Job, JobState
 from dsterm.core.diff import diff_texts
 from dsterm.core.events import Envelope, Event
 from dsterm.core.messages import AssistantMessage, Pack, ToolCall
@@ -54,6 +66,25 @@ SAMPLES: list[Event] = [
         timings=events.Timings(first_token=0.1, total=1.0),
         failure=Failure(kind=FailureKind.SERVER, message="m"),
     ),
+    events.AsideEnded(
+        purpose="commit message", ended=events.StepEnded(stop=StopReason.STOP, model="m", usage=Usage(prompt_tokens=3))
+    ),
+    JobChanged(
+        job=Job(
+            id="1",
+            command="make",
+            state=JobState.ENDED,
+            started=datetime(2026, 6, 9, tzinfo=UTC),
+            confinement=Confinement.SANDBOX,
+            exit_code=0,
+        )
+    ),
+    UserCommandStarted(id="u1", command="ls"),
+    UserCommandEnded(id="u1", command="ls", output="a\n", exit_code=0, tokens=2),
+    PlanProposed(text="# Plan"),
+    PlanDecided(decision=PlanDecision.REJECTED, text="no"),
+    CheckStarted(id="k1", command="ruff check", round=1),
+    CheckEnded(id="k1", command="ruff check", round=1, passed=False, output="E501"),
     events.TextDelta("a"),
     events.ReasoningDelta("b"),
     events.ToolCallDelta(index=0, name="read", characters=3),
@@ -63,8 +94,8 @@ SAMPLES: list[Event] = [
     events.ToolProgress(id="c1", text="x"),
     events.WorkProgress("x"),
     events.ToolEnded(id="c1", result=ToolResult(outcome=Outcome.DONE, content="ok", diffs=(DIFF,))),
-    events.QuestionAsked(id="q", text="?", options=(events.Option(key="y", answer="once", label="yes"),)),
-    events.QuestionAnswered(id="q", answer=events.Answer(answer="once")),
+    questions.QuestionAsked(id="q", text="?", options=(questions.Option(key="y", answer="once", label="yes"),)),
+    questions.QuestionAnswered(id="q", answer=questions.Answer(answer="once")),
     events.ModelChanged(provider="novita", model="m"),
     events.ModeChanged(mode=ThinkingMode.THINK_MAX),
     events.PermissionModeChanged(mode=PermissionMode.PLAN),

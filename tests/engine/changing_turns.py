@@ -8,9 +8,10 @@ from pathlib import Path
 from scripted import ScriptedProvider, answer, call, calls
 
 from dsterm.core.config import Config
-from dsterm.core.events import Answer, Event, Notice, NoticeLevel, QuestionAsked
+from dsterm.core.events import Event, Notice, NoticeLevel
 from dsterm.core.models import PermissionMode
 from dsterm.core.provider import Delta
+from dsterm.core.questions import Answer, QuestionAsked
 from dsterm.engine.engine import Engine
 
 ACCEPT = Config(permission_mode=PermissionMode.ACCEPT_EDITS)

@@ -13,9 +13,10 @@ import msgspec
 from dsterm.context.prompt import system_prompt
 from dsterm.context.repo_pack import BuiltPack, build_pack
 from dsterm.core.config import Config
-from dsterm.core.events import Answer, Envelope, Event, MessageProgress, QuestionAsked
+from dsterm.core.events import Envelope, Event, MessageProgress
 from dsterm.core.models import ProviderCard, Usage
 from dsterm.core.provider import Delta, Ended, Request, StopReason, TextPiece, ToolCallPiece, UsagePiece
+from dsterm.core.questions import Answer, QuestionAsked
 from dsterm.core.workspace import RepoSnapshot, SnapshotFile
 from dsterm.engine.engine import Engine
 from dsterm.engine.parts import EngineParts, RepoState

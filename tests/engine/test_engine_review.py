@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scripted import ScriptedProvider, World, answer, call, calls, only, play
 
 from dsterm.core.diff import diff_texts
-from dsterm.core.events import Answer, Event, QuestionAsked, ToolEnded
+from dsterm.core.events import Event, ToolEnded
 from dsterm.core.messages import ToolMessage
 from dsterm.core.provider import Delta
+from dsterm.core.questions import Answer, QuestionAsked
 from dsterm.core.review import EDITED, REVIEWED, FileReview
 from dsterm.core.tools import Outcome, ToolResult
 from dsterm.engine.review import chosen_text

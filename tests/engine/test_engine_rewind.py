@@ -7,9 +7,10 @@ from changing_turns import ACCEPT, ask, errors, replaced, state, texts, turns
 from scripted import ScriptedProvider, World, answer, call, calls, do, kinds, only, play
 
 from dsterm.core.config import Config
-from dsterm.core.events import Notice, QuestionAsked, TurnStarted
+from dsterm.core.events import Notice, TurnStarted
 from dsterm.core.messages import ToolMessage, UserMessage
 from dsterm.core.models import PermissionMode
+from dsterm.core.questions import QuestionAsked
 from dsterm.core.undo_events import Rewound, Undone
 from dsterm.engine.branch import on_branch
 from dsterm.engine.engine import Engine

@@ -10,7 +10,6 @@ from scripted import USAGE, ScriptedProvider, World, answer, call, calls, kinds,
 
 from dsterm.core.config import Config
 from dsterm.core.events import (
-    Answer,
     MessageAdded,
     Notice,
     StepEnded,
@@ -34,6 +33,7 @@ from dsterm.core.provider import (
     TextPiece,
     UsagePiece,
 )
+from dsterm.core.questions import Answer
 from dsterm.core.tools import Outcome
 
 ACCEPT = Config(permission_mode=PermissionMode.ACCEPT_EDITS)

@@ -8,16 +8,9 @@ import pytest
 from changing_turns import ACCEPT, ask, errors, patch, replaced, state, texts, turns
 from scripted import ScriptedProvider, World, answer, calls, do, kinds, only, play
 
-from dsterm.core.events import (
-    Answer,
-    Envelope,
-    Event,
-    QuestionAsked,
-    ToolEnded,
-    TurnEnd,
-    TurnEnded,
-)
+from dsterm.core.events import Envelope, Event, ToolEnded, TurnEnd, TurnEnded
 from dsterm.core.messages import UserMessage
+from dsterm.core.questions import Answer, QuestionAsked
 from dsterm.core.tools import Outcome
 from dsterm.core.undo_events import ChangesSaved, CheckpointSaved, Direction, Rewound, Undone
 

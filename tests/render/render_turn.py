@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from dsterm.core import events
+from dsterm.core import events, questions
 from dsterm.core.diff import diff_texts
 from dsterm.core.events import Envelope, Event
 from dsterm.core.messages import AssistantMessage, ToolCall
@@ -89,8 +89,8 @@ def whole_turn() -> list[Envelope]:
             13.6,
             events.ToolRequested(call=edit, plan=Plan(effects=(Effect.WRITE,), subject=change.path, diffs=(change,))),
         ),
-        (13.6, events.QuestionAsked(id="q1", text="Change the file?", options=(), call_id="c3")),
-        (20, events.QuestionAnswered(id="q1", answer=events.Answer(answer="once"))),
+        (13.6, questions.QuestionAsked(id="q1", text="Change the file?", options=(), call_id="c3")),
+        (20, questions.QuestionAnswered(id="q1", answer=questions.Answer(answer="once"))),
         (
             20.1,
             events.ToolEnded(

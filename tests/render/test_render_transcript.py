@@ -5,7 +5,7 @@ from datetime import UTC
 import pytest
 from render_turn import ANSWER, PRICE, REASONING, STEP, in_order, step_ended, whole_turn
 
-from dsterm.core import events
+from dsterm.core import events, questions
 from dsterm.core.config import ReasoningFold
 from dsterm.core.diff import diff_texts
 from dsterm.core.events import DELTAS, Envelope
@@ -179,7 +179,7 @@ def test_a_running_call_counts_seconds_and_a_waiting_one_says_for_whom() -> None
     transcript.tick(transcript_start + 3.2)
     assert transcript.take_changed() == {transcript.blocks[0].key}
     assert drawn(transcript, 80, now + 3.2)[0].text.endswith("3 s")
-    transcript.show(in_order([(4, events.QuestionAsked(id="q", text="?", options=(), call_id="c0"))])[0])
+    transcript.show(in_order([(4, questions.QuestionAsked(id="q", text="?", options=(), call_id="c0"))])[0])
     assert drawn(transcript, 80, now + 5)[0].text.endswith("waits for you")
 
 

@@ -10,7 +10,6 @@ import msgspec
 
 from dsterm.core.diff import FileDiff, diff_texts
 from dsterm.core.events import (
-    Answer,
     Envelope,
     Event,
     MessageAdded,
@@ -18,10 +17,7 @@ from dsterm.core.events import (
     ModelChanged,
     Notice,
     NoticeLevel,
-    Option,
     PermissionModeChanged,
-    QuestionAnswered,
-    QuestionAsked,
     ReasoningDelta,
     StepEnded,
     StepStarted,
@@ -36,6 +32,7 @@ from dsterm.core.events import (
 from dsterm.core.messages import AssistantMessage, ToolCall
 from dsterm.core.models import Cost, ModelCard, PermissionMode, Price, ThinkingMode, Usage
 from dsterm.core.provider import StopReason
+from dsterm.core.questions import Answer, Option, QuestionAnswered, QuestionAsked
 from dsterm.core.review import EDITED, REVIEWED, ProposedFile
 from dsterm.core.status import Spend, Status
 from dsterm.core.tools import Effect, Outcome, Plan, ToolResult

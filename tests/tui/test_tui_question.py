@@ -4,7 +4,7 @@ from screen_fakes import FakeConversation, tool_events
 from screen_pilot import Start, asked, drawn, screen_text, send, settle
 
 from dsterm.core.diff import diff_texts
-from dsterm.core.events import Answer
+from dsterm.core.questions import Answer
 
 
 async def test_letters_do_not_answer_before_the_question_has_the_focus(start: Start) -> None:

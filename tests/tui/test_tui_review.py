@@ -11,7 +11,7 @@ from textual import events
 from textual.pilot import Pilot
 
 from dsterm.core.diff import diff_texts
-from dsterm.core.events import Answer
+from dsterm.core.questions import Answer
 from dsterm.core.review import EDITED, REVIEWED, FileReview, ProposedFile
 from dsterm.tui.app import DstermApp
 

@@ -18,7 +18,8 @@ from screen_fakes import (
 from screen_pilot import Start, asked, drawn, screen_text, send, settle
 
 from dsterm.core.errors import ProviderError
-from dsterm.core.events import Answer, Envelope, Notice, WorkProgress
+from dsterm.core.events import Envelope, Notice, WorkProgress
+from dsterm.core.questions import Answer
 from dsterm.tui.app import DstermApp
 
 

@@ -1,0 +1,31 @@
+"""Which files look like they hold keys or passwords, by their names alone: they are asked about before they are read or attached."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+
+_NAMES = re.compile(
+    r"\.env(?:\..+)?|\.envrc|.+\.env"
+    r"|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?(?:[-_.].*)?"
+    r"|.+\.(?:pem|key|p12|pfx|jks|keystore|kdbx|asc|gpg|ppk|p8)"
+    r"|\.netrc|_netrc|\.pgpass|\.my\.cnf|\.npmrc|\.pypirc|\.htpasswd|\.git-credentials|\.vault-token"
+    r"|credentials(?:\.(?:json|toml|ya?ml|ini|csv|db|xml))?"
+    r"|(?:.*[-_.])?secrets?\.(?:json|toml|ya?ml|ini|env|txt|tfvars)"
+    r"|(?:service[-_]?account|client[-_]secret).*\.json"
+    r"|terraform\.tfstate(?:\.backup)?|.+\.tfvars",
+    re.IGNORECASE,
+)
+_HARMLESS = re.compile(
+    r".*\.(?:pub|example|sample|template|dist|tmpl|md)|\.env\.(?:example|sample|template|dist|defaults?)|.*\.pub\.asc",
+    re.IGNORECASE,
+)
+_FOLDERS = frozenset({".ssh", ".gnupg", ".aws", ".azure", ".kube", ".password-store"})
+
+
+def looks_secret(path: str | PurePath) -> bool:
+    """Whether the file at `path` looks like it holds secrets; examples and public keys don't. The disk is not looked at."""
+    pure = PurePath(path)
+    if any(part.casefold() in _FOLDERS for part in pure.parts):
+        return True
+    return _NAMES.fullmatch(pure.name) is not None and _HARMLESS.fullmatch(pure.name) is None
