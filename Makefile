@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test crash check fmt snapshots bench screenshot wheel clean
+.PHONY: run test crash fuzz permissions check fmt snapshots bench screenshot wheel clean
 
 run: $(READY)
 	@$(BIN)/dsterm $(ARGS)
@@ -14,6 +14,12 @@ test: $(READY)
 
 crash: $(READY)
 	@DSTERM_KILLS=$${KILLS:-1000} $(BIN)/pytest -n0 -s tests/engine/test_engine_crash.py $(ARGS)
+
+fuzz: $(READY)
+	@DSTERM_FUZZ=$${EXAMPLES:-200000} $(BIN)/pytest -n0 -s tests/policy -k fuzz --timeout=0 $(ARGS)
+
+permissions: $(READY)
+	@$(BIN)/python docs/permissions.py
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -22,6 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
         from dsterm.boot import serve_demo
 
         return serve_demo(words[1:])
+    if words[:1] == ["doctor"]:
+        from dsterm.boot import examine
+
+        return examine(words[1:])
     options = parse(words)
     from dsterm.boot import start
 

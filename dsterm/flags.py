@@ -18,6 +18,7 @@ A chat and coding assistant in the terminal for DeepSeek V4 Pro and V4 Flash.
   dsterm --demo                   look round without a key: a real server, no model
   dsterm -p "why does X fail?"    one answer on standard output
   git diff | dsterm -p "review"   the same, with more on standard input
+  dsterm doctor                   is everything in place, and does the sandbox hold?
 """
 
 _EPILOG = """\
@@ -90,12 +91,33 @@ def _add_work_flags(parser: argparse.ArgumentParser) -> None:
         help="attach a git repo: PATH or URL, with @REV if you like",
     )
     group.add_argument(
+        "--add-dir",
+        dest="add_dirs",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="another folder that tools may use, beside this one",
+    )
+    group.add_argument(
+        "--trust", action="store_true", help="say that you trust this folder: its settings and AGENTS.md are read"
+    )
+    group.add_argument(
+        "--no-sandbox",
+        action="store_true",
+        help="run commands without the sandbox; each of them then asks",
+    )
+    group.add_argument(
+        "--allow-network",
+        action="store_true",
+        help="give sandboxed commands the network",
+    )
+    group.add_argument(
         "--permission-mode",
         metavar="MODE",
-        help="ask (default), accept-edits, auto, plan (nothing is changed), yolo (nothing is asked)",
+        help="ask (default), accept-edits, auto (sandboxed commands run), plan (nothing runs), yolo (nothing asks)",
     )
     for flag, alias, text in (
-        ("--allowed-tools", "--allowedTools", "tools that need no question, as edit,write"),
+        ("--allowed-tools", "--allowedTools", "tools that need no question, as edit,write,bash (in the sandbox)"),
         ("--disallowed-tools", "--disallowedTools", "tools that never run"),
     ):
         group.add_argument(flag, action="append", default=[], metavar="TOOLS", help=text)

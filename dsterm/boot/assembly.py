@@ -13,11 +13,14 @@ from pathlib import Path
 from random import SystemRandom
 
 from dsterm.boot.circumstances import SystemClock, new_event_id
+from dsterm.boot.command_runner import build_runner
 from dsterm.boot.connections import Connections, require_key
+from dsterm.boot.known_keys import KnownKeys
 from dsterm.boot.plan import LaunchPlan
 from dsterm.context.environment_note import EnvironmentFacts, environment_note
 from dsterm.context.prompt import system_prompt
 from dsterm.context.repo_pack import BuiltPack, build_pack
+from dsterm.core.commands import CommandRunner
 from dsterm.core.errors import DiskError, GitError, UsageError
 from dsterm.core.models import ProviderCard
 from dsterm.core.services import Clock
@@ -26,26 +29,28 @@ from dsterm.engine.engine import Engine
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.llm.catalog import load_catalog
 from dsterm.llm.tokens import V4Counter
+from dsterm.policy.shell import read_command
 from dsterm.store.disk import disk_error, make_private_folder
 from dsterm.store.index import Index
 from dsterm.store.packs import PackFolder
 from dsterm.store.sessions import SessionStore, new_session_id
-from dsterm.tools.toolbox import build_toolbox
+from dsterm.tools.toolbox import Toolbox, build_toolbox
 from dsterm.workspace.checkpoints import Checkpoints, project_name
 from dsterm.workspace.git import Git
 from dsterm.workspace.leftovers import Interrupted
 from dsterm.workspace.local import LocalWorkspace
 from dsterm.workspace.programs import find_program, program_folders
+from dsterm.workspace.user_git import UserGit
 
 Packer = Callable[[str, Callable[[str], None]], Awaitable[BuiltPack]]
 
 
-def build_engine(plan: LaunchPlan, demo_url: str) -> Engine:
+def build_engine(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> Engine:
     """The engine that `plan` asks for, with its session new or resumed.
 
     UsageError for an unknown model, a missing or malformed key or session; DiskError when nothing can be saved.
     """
-    parts = build_parts(plan, demo_url)
+    parts = build_parts(plan, keys, demo_url)
     model = parts.catalog.model(plan.config.provider, plan.config.model)
     require_key(plan, parts.catalog.provider(plan.config.provider))
     engine = Engine(parts)
@@ -60,28 +65,33 @@ def build_engine(plan: LaunchPlan, demo_url: str) -> Engine:
     return engine
 
 
-def build_parts(plan: LaunchPlan, demo_url: str) -> EngineParts:
+def build_parts(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> EngineParts:
     """Every room, over the real disk, clock and network."""
-    config, environment = plan.config, plan.environment
+    config = plan.config
     catalog = load_catalog(plan.paths.catalog_file, base_url=config.base_url, demo_url=demo_url or config.base_url)
-    folders = program_folders(environment)
-    workspace = LocalWorkspace(plan.folder, program_folders=folders, environment=environment)
-    toolbox = build_toolbox(workspace)
-    _check_tool_names((*config.allowed_tools, *config.disallowed_tools), tuple(spec.name for spec in toolbox.specs))
-    git = open_git(plan)
-    connections = Connections(plan)
-    counter = V4Counter()
-    clock, random = SystemClock(), SystemRandom()
+    variables = frozenset({"DSTERM_API_KEY", *(name for card in catalog.providers for name in card.key_variables)})
+    clock, random, counter = SystemClock(), SystemRandom(), V4Counter()
+    workspace = _workspace(plan)
+    commands = build_runner(plan, (workspace.root, *plan.extra_roots), variables, keys.redact, clock)
+    git, connections = open_git(plan), Connections(plan, keys)
     sessions = _sessions(plan)
-    project = plan.paths.checkpoints / project_name(workspace.root)
-    checkpoints = Checkpoints(workspace.root, project if sessions else None)
     index = Index(plan.paths.index, sessions) if sessions else None
+    project = plan.paths.checkpoints / project_name(workspace.root)
+    checkpoints = Checkpoints(workspace.root, project if sessions else None, extra_roots=plan.extra_roots)
     return EngineParts(
         config=config,
         catalog=catalog,
         connect=connections.connect,
         warm=lambda card: _warm(card, connections, index),
-        toolbox=toolbox,
+        toolbox=_toolbox(plan, workspace, commands),
+        commands=commands,
+        trust=plan.trust,
+        git=git,
+        user_git=UserGit(_find_git(plan), workspace.root, environment=plan.environment, keys=variables),
+        redact=keys.redact,
+        find_secrets=keys.find,
+        is_trusted=plan.is_trusted,
+        proposed_checks=plan.proposed_checks,
         workspace=workspace,
         checkpoints=checkpoints,
         counter=counter,
@@ -102,10 +112,39 @@ def build_parts(plan: LaunchPlan, demo_url: str) -> EngineParts:
     )
 
 
+def _workspace(plan: LaunchPlan) -> LocalWorkspace:
+    return LocalWorkspace(
+        plan.folder,
+        program_folders=program_folders(plan.environment),
+        environment=plan.environment,
+        extra_roots=plan.extra_roots,
+        closed=(plan.paths.config, plan.paths.state, plan.paths.cache),
+        is_trusted=plan.is_trusted,
+    )
+
+
+def _toolbox(plan: LaunchPlan, workspace: LocalWorkspace, commands: CommandRunner) -> Toolbox:
+    config = plan.config
+    toolbox = build_toolbox(
+        workspace,
+        runner=commands,
+        reader=read_command,
+        timeout_seconds=config.command_timeout,
+        has_network=lambda: config.sandbox_network,
+    )
+    _check_tool_names((*config.allowed_tools, *config.disallowed_tools), tuple(spec.name for spec in toolbox.specs))
+    return toolbox
+
+
+def _find_git(plan: LaunchPlan) -> Path | None:
+    return find_program("git", program_folders(plan.environment), outside=plan.folder)
+
+
 def open_git(plan: LaunchPlan) -> Git:
     """The git of the folder of `plan`, found outside it."""
-    program = find_program("git", program_folders(plan.environment), outside=plan.folder)
-    return Git(program, plan.folder, clones=plan.paths.clones, environment=plan.environment)
+    return Git(
+        _find_git(plan), plan.folder, clones=plan.paths.clones, environment=plan.environment, is_trusted=plan.is_trusted
+    )
 
 
 async def demo_repository(plan: LaunchPlan, folder: Path) -> None:

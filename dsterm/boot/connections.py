@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dsterm.boot.debug_log import DebugLog
+from dsterm.boot.known_keys import KnownKeys
 from dsterm.boot.plan import LaunchPlan
 from dsterm.core.errors import UsageError
 from dsterm.core.models import ProviderCard
@@ -13,14 +14,16 @@ from dsterm.store.secrets import find_key
 class Connections:
     """The clients of this run, by provider."""
 
-    def __init__(self, plan: LaunchPlan) -> None:
+    def __init__(self, plan: LaunchPlan, keys: KnownKeys) -> None:
         self._plan = plan
+        self._keys = keys
         self._chats: dict[str, OpenAIChat] = {}
 
     def connect(self, card: ProviderCard) -> OpenAIChat:
         """The client for `card`; UsageError when it needs a key and there is none."""
         if card.name not in self._chats:
             key = require_key(self._plan, card)
+            self._keys.add(key)
             debug = DebugLog(self._plan.paths.logs / "requests.log", (key,)) if self._plan.config.debug else None
             self._chats[card.name] = OpenAIChat(card, key, debug=debug.write if debug else None)
         return self._chats[card.name]

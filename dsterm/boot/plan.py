@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
+from dsterm.boot.circumstances import SystemClock
+from dsterm.boot.trust import settle_trust
 from dsterm.core.config import Config
 from dsterm.core.errors import UsageError
 from dsterm.store.paths import Paths, find_paths
-from dsterm.store.settings import load_settings
+from dsterm.store.settings import TIGHTENING, Settings, load_settings
+from dsterm.store.trust import TrustBook
 
 
 @dataclass(frozen=True)
 class LaunchPlan:
-    """A run, settled: `folder` is the workspace, `notices` are for the user, `chose_*` what flags said for a resumed session."""
+    """A run, settled: `folder` is the workspace, `notices` are for the user, `chose_*` what flags said for a resumed session.
+
+    `trust` is what the user granted anywhere; `must_ask_trust` says that this folder is unknown: it counts as not trusted until
+    `with_trust` brings the answer. `proposed_checks` are what a trusted project would have run; `extra_roots` are the folders,
+    resolved, that tools may use beside it; `chosen` are the settings that flags gave.
+    """
 
     config: Config
     paths: Paths
@@ -34,30 +45,29 @@ class LaunchPlan:
     chose_model: bool
     chose_mode: bool
     notices: tuple[str, ...]
+    trust: TrustBook
+    is_trusted: bool
+    must_ask_trust: bool
+    chosen: Mapping[str, object]
+    proposed_checks: tuple[str, ...] = ()
+    extra_roots: tuple[Path, ...] = ()
 
 
 def plan_launch(flags: argparse.Namespace, environment: Mapping[str, str]) -> LaunchPlan:
-    """Check the flags against each other, find the folder, read the settings; UsageError or SettingsError."""
+    """Check the flags against each other, find the folder, read the settings; UsageError, SettingsError or DiskError.
+
+    Nothing of the folder is read before it is trusted.
+    """
     _check_combination(flags)
     folder = _folder(flags.cwd)
     paths = find_paths(environment, sys.platform, Path.home())
-    provider = _provider(flags, environment)
-    chosen = {
-        "provider": provider,
-        "model": flags.model,
-        "mode": flags.mode,
-        "permission_mode": flags.permission_mode,
-        "base_url": flags.base_url,
-        "theme": flags.theme,
-        "budget": flags.budget,
-        "max_turns": flags.max_turns,
-        "append_system_prompt": flags.append_system_prompt,
-        "allowed_tools": flags.allowed_tools or None,
-        "disallowed_tools": flags.disallowed_tools or None,
-        "mouse": False if flags.no_mouse else None,
-        "debug": True if flags.debug else None,
-    }
-    settings = load_settings(paths, environment, chosen, folder)
+    # Without a place to keep it, an answer holds for this run.
+    trust = TrustBook(paths.trust, home=Path.home(), clock=SystemClock(), is_kept=not flags.no_save)
+    settled = settle_trust(trust, folder, says_trusted=flags.trust, is_headless=flags.headless)
+    chosen = _chosen(flags)
+    settings = load_settings(paths, environment, chosen, folder if settled.is_trusted else None)
+    extra_roots, left_out = _extra_roots(settings.config.add_dirs, folder)
+    notices = (*settings.notices, *left_out, *((settled.notice,) if settled.notice else ()))
     return LaunchPlan(
         config=settings.config,
         paths=paths,
@@ -73,8 +83,55 @@ def plan_launch(flags: argparse.Namespace, environment: Mapping[str, str]) -> La
         resume_id=flags.resume,
         chose_model=flags.model is not None,
         chose_mode=flags.mode is not None,
-        notices=settings.notices,
+        notices=notices,
+        trust=trust,
+        is_trusted=settled.is_trusted,
+        must_ask_trust=settled.must_ask,
+        chosen=chosen,
+        proposed_checks=settings.proposed_checks,
+        extra_roots=extra_roots,
     )
+
+
+def with_trust(plan: LaunchPlan, *, is_trusted: bool) -> tuple[LaunchPlan, tuple[str, ...]]:
+    """`plan` with the user's answer about its folder, which is kept, and what there is to say about the project's settings.
+
+    A project can only tighten, so whatever else was settled since stays. SettingsError for a project's file that can't be used.
+    """
+    plan.trust.set_trust(plan.folder, is_trusted=is_trusted)
+    answered = dataclasses.replace(plan, is_trusted=is_trusted, must_ask_trust=False)
+    if not is_trusted:
+        return answered, ()
+    settings = load_settings(plan.paths, plan.environment, plan.chosen, plan.folder)
+    config = msgspec.structs.replace(plan.config, **_tightened(settings))
+    notices = tuple(notice for notice in settings.notices if notice not in plan.notices)
+    return dataclasses.replace(answered, config=config, proposed_checks=settings.proposed_checks), notices
+
+
+def _tightened(settings: Settings) -> dict[str, object]:
+    return {name: getattr(settings.config, name) for name in TIGHTENING}
+
+
+def _chosen(flags: argparse.Namespace) -> dict[str, object]:
+    """The settings that flags gave, None for those they did not."""
+    return {
+        "provider": "demo" if flags.demo else flags.provider,
+        "model": flags.model,
+        "mode": flags.mode,
+        "permission_mode": flags.permission_mode,
+        "base_url": flags.base_url,
+        "theme": flags.theme,
+        "budget": flags.budget,
+        "max_turns": flags.max_turns,
+        "append_system_prompt": flags.append_system_prompt,
+        "allowed_tools": flags.allowed_tools or None,
+        "disallowed_tools": flags.disallowed_tools or None,
+        "add_dirs": [_named_folder(name) for name in flags.add_dirs] or None,
+        "sandbox": False if flags.no_sandbox else None,
+        "sandbox_network": True if flags.allow_network else None,
+        "mouse": False if flags.no_mouse else None,
+        "debug": True if flags.debug else None,
+    }
 
 
 def _check_combination(flags: argparse.Namespace) -> None:
@@ -88,11 +145,6 @@ def _check_combination(flags: argparse.Namespace) -> None:
         raise UsageError("--output-format goes with -p; add -p, or leave it out.")
 
 
-def _provider(flags: argparse.Namespace, environment: Mapping[str, str]) -> str | None:
-    """The provider that the flags name."""
-    return "demo" if flags.demo else flags.provider
-
-
 def _folder(chosen: str | None) -> Path:
     try:
         folder = Path(chosen).expanduser().resolve() if chosen else Path.cwd()
@@ -103,3 +155,31 @@ def _folder(chosen: str | None) -> Path:
     if not os.access(folder, os.R_OK | os.X_OK):
         raise UsageError(f"{folder} can't be read; give another folder with --cwd.")
     return folder
+
+
+def _named_folder(name: str) -> str:
+    """A folder that --add-dir names, seen from where dsterm was started."""
+    try:
+        folder = Path(name).expanduser().resolve()
+        if folder.is_dir():
+            return str(folder)
+    except (OSError, RuntimeError, ValueError):
+        pass
+    raise UsageError(f"{name} is not a folder that can be used; give an existing one with --add-dir.")
+
+
+def _extra_roots(names: Sequence[str], folder: Path) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """The folders of `names`, resolved, without those that are part of `folder`; and why some are left out."""
+    roots: dict[Path, None] = {}
+    left_out = []
+    for name in names:
+        try:
+            root = (folder / Path(name).expanduser()).resolve()
+            is_there = root.is_dir()
+        except (OSError, RuntimeError, ValueError):
+            is_there = False
+        if not is_there:
+            left_out.append(f"{name} in add_dirs is not a folder that can be used, so it is left out.")
+        elif not root.is_relative_to(folder.resolve()):
+            roots[root] = None
+    return tuple(roots), tuple(left_out)

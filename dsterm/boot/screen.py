@@ -19,7 +19,8 @@ from dsterm.boot.assembly import demo_repository, open_git
 from dsterm.boot.circumstances import SystemClock
 from dsterm.boot.collector import collect_garbage_from_here
 from dsterm.boot.kept_settings import keep_setting
-from dsterm.boot.plan import LaunchPlan
+from dsterm.boot.known_keys import KnownKeys
+from dsterm.boot.plan import LaunchPlan, with_trust
 from dsterm.core.events import WorkProgress
 from dsterm.core.models import ProviderCard
 from dsterm.engine.engine import Engine
@@ -27,12 +28,12 @@ from dsterm.llm.catalog import load_catalog
 from dsterm.render.clean import clean_line
 from dsterm.render.themes import builtin_theme_folder, load_theme
 from dsterm.store.history import PromptHistory
-from dsterm.store.secrets import find_key, redact, save_key
+from dsterm.store.secrets import find_key, save_key
 
 if TYPE_CHECKING:
     from dsterm.tui.conversation import ScreenOptions
 
-OpenEngine = Callable[[LaunchPlan, AsyncExitStack], Awaitable[Engine]]
+OpenEngine = Callable[[LaunchPlan, KnownKeys, AsyncExitStack], Awaitable[Engine]]
 
 
 class FirstStart:
@@ -49,8 +50,8 @@ class FirstStart:
         return tuple(self._cards.values())
 
     def save_key(self, provider: str, key: str) -> str:
-        """Keep `key` in a file that only the user can read, remember the provider, and say where."""
-        words = f"The key is in {save_key(self._cards[provider], key, self._plan.paths)}, readable by you alone."
+        """Keep `key` where only the user can read it, remember the provider, and say where."""
+        words = save_key(self._cards[provider], key, self._plan.paths)
         if provider != self._plan.config.provider:
             # Else the next start would ask again for a key of the provider that is the default.
             keep_setting(self._plan.paths.config_file, "provider", provider)
@@ -95,23 +96,50 @@ def offer_sample(plan: LaunchPlan) -> LaunchPlan:
     folder = Path(tempfile.mkdtemp(prefix="dsterm-sample-")).resolve()
     asyncio.run(demo_repository(plan, folder))
     sys.stderr.write(f"The sample repo is {folder}. Try: fix the failing test\n")
-    return dataclasses.replace(plan, folder=folder)
+    # It holds nothing but what dsterm itself has just written.
+    return dataclasses.replace(plan, folder=folder, is_trusted=True, must_ask_trust=False)
 
 
-async def show_screen(plan: LaunchPlan, open_engine: OpenEngine) -> int:
+def ask_trust(plan: LaunchPlan) -> LaunchPlan | None:
+    """`plan` with the user's word on a folder that was never opened before; None when the user left."""
+    if not plan.must_ask_trust:
+        return plan
+    from dsterm.tui.trust_page import run_trust_page
+
+    theme = load_theme(plan.config.theme, _theme_folders(plan))
+    is_trusted = run_trust_page(plan.folder, _trust_details(plan.folder), theme)
+    if is_trusted is None:
+        return None
+    answered, notices = with_trust(plan, is_trusted=is_trusted)
+    for notice in notices:
+        sys.stderr.write(f"dsterm: {clean_line(notice)}\n")
+    return answered
+
+
+def _trust_details(folder: Path) -> list[str]:
+    """What is there that trust is about; nothing of it is read."""
+    there = {
+        ".dsterm/config.toml": "the project's own settings",
+        "AGENTS.md": "instructions for assistants",
+        ".git/hooks": "git hooks, which only /commit runs",
+    }
+    return [f"{name}: {words}" for name, words in there.items() if (folder / name).exists()]
+
+
+async def show_screen(plan: LaunchPlan, keys: KnownKeys, open_engine: OpenEngine) -> int:
     """The screen over an engine for `plan`, until the user leaves; the exit code."""
     from dsterm.tui.show import show_app
 
     async with AsyncExitStack() as stack:
-        engine = await open_engine(plan, stack)
+        engine = await open_engine(plan, keys, stack)
         for source in plan.attachments:
             async for envelope in engine.command(f"/attach {shlex.quote(source)}"):
                 if isinstance(envelope.event, WorkProgress):
                     sys.stderr.write(f"{clean_line(envelope.event.text)}\n")
-        return await show_app(engine, _screen_options(plan, engine))
+        return await show_app(engine, _screen_options(plan, keys, engine))
 
 
-def _screen_options(plan: LaunchPlan, engine: Engine) -> ScreenOptions:
+def _screen_options(plan: LaunchPlan, keys: KnownKeys, engine: Engine) -> ScreenOptions:
     from dsterm.tui.conversation import ScreenOptions
 
     loop = asyncio.get_running_loop()
@@ -133,7 +161,7 @@ def _screen_options(plan: LaunchPlan, engine: Engine) -> ScreenOptions:
         mouse=plan.config.mouse,
         prompt=plan.prompt or "",
         title=f"dsterm · {plan.folder.name}",
-        redact=lambda text: redact(text, ()),
+        redact=keys.redact,
         on_ready=get_ready,
         save_theme=lambda name: keep_setting(plan.paths.config_file, "theme", name),
         editor=_editor(plan),

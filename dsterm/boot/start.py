@@ -14,9 +14,12 @@ from dsterm.boot.assembly import build_engine
 from dsterm.boot.collector import collect_garbage_from_here, leave_garbage
 from dsterm.boot.crash import report_crashes
 from dsterm.boot.demo_server import start_demo_child
+from dsterm.boot.known_keys import KnownKeys
 from dsterm.boot.plan import LaunchPlan, plan_launch
 from dsterm.core.errors import DstermError, UsageError
 from dsterm.engine.engine import Engine
+from dsterm.store.paths import Paths
+from dsterm.store.prune_logs import prune_logs
 from dsterm.workspace.prune_checkpoints import prune_checkpoints
 
 
@@ -25,10 +28,11 @@ def start(flags: argparse.Namespace) -> int:
     leave_garbage()
     try:
         plan = plan_launch(flags, dict(os.environ))
-        report_crashes(plan.paths.logs)
+        keys = KnownKeys(plan.environment, plan.paths)
+        report_crashes(plan.paths.logs, keys)
         for notice in plan.notices:
             sys.stderr.write(f"dsterm: {_printable(notice)}\n")
-        return _answer_once(plan) if plan.is_headless else _start_screen(plan)
+        return _answer_once(plan, keys) if plan.is_headless else _start_screen(plan, keys)
     except DstermError as error:
         sys.stderr.write(f"dsterm: {_printable(str(error))}\n")
         return error.exit_code
@@ -39,46 +43,54 @@ def start(flags: argparse.Namespace) -> int:
         return 130
 
 
-def _start_screen(plan: LaunchPlan) -> int:
+def _start_screen(plan: LaunchPlan, keys: KnownKeys) -> int:
     _require_terminal()
-    from dsterm.boot.screen import offer_sample, settle_first_start, show_screen
+    from dsterm.boot.screen import ask_trust, offer_sample, settle_first_start, show_screen
 
     settled = settle_first_start(plan)
     if settled is None:
         return 0
-    return asyncio.run(show_screen(offer_sample(settled), open_engine))
+    trusted = ask_trust(offer_sample(settled))
+    if trusted is None:
+        return 0
+    return asyncio.run(show_screen(trusted, keys, open_engine))
 
 
-def _answer_once(plan: LaunchPlan) -> int:
+def _answer_once(plan: LaunchPlan, keys: KnownKeys) -> int:
     from dsterm.headless.standard_input import read_prompt
 
     # Before the event loop runs, which would swallow a Ctrl+C while this waits for a pipe.
-    return asyncio.run(_run_headless(plan, read_prompt(plan.prompt)))
+    return asyncio.run(_run_headless(plan, keys, read_prompt(plan.prompt)))
 
 
-async def _run_headless(plan: LaunchPlan, prompt: str) -> int:
+async def _run_headless(plan: LaunchPlan, keys: KnownKeys, prompt: str) -> int:
     from dsterm.headless.run import OutputFormat, run_headless
 
     async with AsyncExitStack() as stack:
-        engine = await open_engine(plan, stack)
+        engine = await open_engine(plan, keys, stack)
         output = OutputFormat(plan.output_format or OutputFormat.TEXT)
         await asyncio.to_thread(engine.warm)
         collect_garbage_from_here()
         return await run_headless(engine, prompt, plan.attachments, output)
 
 
-async def open_engine(plan: LaunchPlan, stack: AsyncExitStack) -> Engine:
+async def open_engine(plan: LaunchPlan, keys: KnownKeys, stack: AsyncExitStack) -> Engine:
     """The engine of this run, with the demo server beside it when that is the provider; `stack` closes both."""
     demo_url = ""
     if plan.is_demo and not plan.config.base_url:
         demo = await start_demo_child()
         stack.push_async_callback(demo.close)
         demo_url = demo.url
-    engine = build_engine(plan, demo_url)
+    engine = build_engine(plan, keys, demo_url)
     if plan.is_saved:
-        threading.Thread(target=prune_checkpoints, args=(plan.paths.checkpoints, time.time()), daemon=True).start()
+        threading.Thread(target=_prune, args=(plan.paths, time.time()), daemon=True).start()
     stack.push_async_callback(engine.close)
     return engine
+
+
+def _prune(paths: Paths, now: float) -> None:
+    prune_checkpoints(paths.checkpoints, now)
+    prune_logs(paths.command_logs, now)
 
 
 def _require_terminal() -> None:

@@ -36,9 +36,10 @@ class TurnStarted(msgspec.Struct, frozen=True, kw_only=True, tag="TurnStarted"):
 
 
 class Steered(msgspec.Struct, frozen=True, kw_only=True, tag="Steered"):
-    """The user added words between two steps."""
+    """The user added words between two steps, or the user's checks failed. `note` is what dsterm adds for the model alone."""
 
     text: str
+    note: str = ""
 
 
 class TurnEnd(StrEnum):
@@ -169,6 +170,8 @@ class AsideEnded(msgspec.Struct, frozen=True, kw_only=True, tag="AsideEnded"):
 
     purpose: str
     ended: StepEnded
+    provider: str = ""
+    mode: ThinkingMode = ThinkingMode.NON_THINK
 
 
 class ModelChanged(msgspec.Struct, frozen=True, kw_only=True, tag="ModelChanged"):

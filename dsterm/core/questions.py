@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from dsterm.core.review import FileReview
+from dsterm.core.tools import Plan
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,12 +18,17 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QuestionAsked(msgspec.Struct, frozen=True, kw_only=True, tag="QuestionAsked"):
-    """The engine waits for `answer(id, ...)`; `call_id` names the tool call that it is about."""
+    """The engine waits for `answer(id, ...)`; `call_id` names the tool call that it is about.
+
+    `plan` is what the question is about where that is not what the call first wanted. `reasons` say why it asks.
+    """
 
     id: str
     text: str
     options: tuple[Option, ...]
     call_id: str = ""
+    plan: Plan | None = None
+    reasons: tuple[str, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Which files look like they hold keys or passwords, by their names alone: they are asked about before they are read or attached."""
+"""Which files look like they hold keys or passwords, by name alone: they are asked about before they are read or attached."""
 
 from __future__ import annotations
 

@@ -64,10 +64,15 @@ class CheckpointSaved(msgspec.Struct, frozen=True, kw_only=True, tag="Checkpoint
 
 
 class ChangesSaved(msgspec.Struct, frozen=True, kw_only=True, tag="ChangesSaved"):
-    """What the call left of the files of its checkpoint; one that could not be read is missing."""
+    """What the call left of the files of its checkpoint; one that could not be read is missing.
+
+    For a checkpoint of the whole workspace `before` are the files that changed since, as they were, and `new_folders` those made.
+    """
 
     call_id: str
     files: tuple[SavedFile, ...]
+    before: tuple[SavedFile, ...] = ()
+    new_folders: tuple[str, ...] = ()
 
 
 class Direction(StrEnum):

@@ -160,7 +160,12 @@ class _Frame(Expressions):
             case ast.Raise(exc=ast.Call(func=ast.Name(id=name)) | ast.Name(id=name)):
                 raise Raised(name)
             case ast.With(
-                items=[ast.withitem(context_expr=ast.Call(func=ast.Attribute(attr="raises"), args=[wanted]))], body=body
+                items=[
+                    ast.withitem(
+                        context_expr=ast.Call(func=ast.Attribute(attr="raises" | "assertRaises"), args=[wanted])
+                    )
+                ],
+                body=body,
             ):
                 self._expect_raise(body, wanted)
             case ast.Expr(value=value):
@@ -171,7 +176,7 @@ class _Frame(Expressions):
                 raise Unsupported(f"`{type(node).__name__}`")
 
     def _expect_raise(self, body: Sequence[ast.stmt], wanted: ast.expr) -> None:
-        """What `pytest.raises` does, for one exception by its exact name."""
+        """What `pytest.raises` and `assertRaises` do, for one exception by its exact name."""
         name = wanted.id if isinstance(wanted, ast.Name) else ""
         try:
             self.run(body)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 
 from dsterm.core.models import ThinkingMode
+from dsterm.demo.change_review import review_change
+from dsterm.demo.commit_words import commit_message, wants_commit_message
 from dsterm.demo.locate import file_in
 from dsterm.demo.overview import overview, search
+from dsterm.demo.planning import decided_otherwise, planned
 from dsterm.demo.rename import rename
 from dsterm.demo.reply import Reply
 from dsterm.demo.request import ChatRequest
+from dsterm.demo.shell_run import run_command, run_tests
 from dsterm.demo.steps import Step
 from dsterm.demo.summary import show, summarise
 from dsterm.demo.syntax_repair import repair_syntax
@@ -40,6 +44,13 @@ _SHOW = re.compile(r"\b(?:show|read|open|print|cat|display)\b", re.IGNORECASE)
 _PROJECT = re.compile(
     r"\b(?:repo\w*|project|folder|directory|code ?base|files|here)\b|\b(?:tour|overview|list)\b", re.IGNORECASE
 )
+_REVIEW = re.compile(r"^Review the changes since \S", re.MULTILINE)
+_CHECKS_FAILED = re.compile(r"^\d+ of \d+ checks? failed after your changes", re.MULTILINE)
+_RUN_TESTS = re.compile(r"(?:please\s+)?(?:run|execute)\s+(?:all\s+)?(?:(?:the|my|its)\s+)?tests?\W*$", re.IGNORECASE)
+_RUN = re.compile(
+    r"(?:please\s+)?(?:run|execute)\s+(?:the\s+command\s+)?(?:(?P<mark>[`'\"])(?P<quoted>[^\n]+)(?P=mark)\W*|(?P<plain>[^\n]+))$",
+    re.IGNORECASE,
+)
 _SEARCH = re.compile(
     r"\b(?:find|search(?: for)?|grep(?: for)?|where(?: is| are|'s)|look for|who (?:uses|calls))\s+"
     rf"(?:(?:all|the|uses of|usages of|calls of|definition of|every)\s+)*[{_QUOTES}]?(?P<what>[^\n?{_QUOTES}]{{2,80}})",
@@ -56,6 +67,7 @@ I can't think about your words, but these I do for real, with tools, on the file
 - `rename old_name to new_name`, in all files
 - `fix the syntax error`, or `... in some_file.py`
 - `fix the failing test`
+- `run the tests`, or `run` and any command
 
 For anything else connect a real model: enter a key, and the same keys and commands work with it."""
 
@@ -64,6 +76,8 @@ _NO_TOOLS = "This request offers me no tools, and without `read`, `glob` and `gr
 
 def answer(request: ChatRequest) -> Reply:
     """The guide's reply to `request`."""
+    if wants_commit_message(request):
+        return Reply(text=commit_message(request))
     talk = talk_of(request)
     step = _decide(talk)
     opening = f"{FIRST_LINE}\n\n" if talk.is_first else ""
@@ -71,7 +85,7 @@ def answer(request: ChatRequest) -> Reply:
 
 
 def _decide(talk: Talk) -> Step:
-    step = _by_rule(talk)
+    step = planned(_by_rule(talk)) if talk.is_planning else _by_rule(talk)
     if not step.calls:
         return step
     if not {call.name for call in step.calls} <= talk.tools:
@@ -91,6 +105,9 @@ def _lacking(step: Step, talk: Talk) -> str:
 
 def _by_rule(talk: Talk) -> Step:
     prompt = talk.prompt
+    said = decided_otherwise(prompt) or _of_work_loop(talk)
+    if said:
+        return said
     name = file_in(prompt)
     renaming = _RENAME.search(prompt)
     if renaming:
@@ -113,6 +130,18 @@ def _by_rule(talk: Talk) -> Step:
         doubts=("I could pretend to understand, but then nothing else I say could be trusted.",),
         text=_ABILITIES,
     )
+
+
+def _of_work_loop(talk: Talk) -> Step | None:
+    """What is asked by dsterm's own commands: a review, checks that failed, a command to run."""
+    if _REVIEW.search(talk.prompt):
+        return review_change(talk.data)
+    if _CHECKS_FAILED.search(talk.prompt):
+        return repair_tests(talk)
+    if _RUN_TESTS.match(talk.prompt):
+        return run_tests(talk)
+    running = _RUN.match(talk.prompt)
+    return run_command(talk, running["quoted"] or running["plain"]) if running else None
 
 
 def _reasoning(talk: Talk, step: Step) -> str:

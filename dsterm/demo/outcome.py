@@ -11,7 +11,14 @@ _MADE = re.compile(
     r"\W*(?:edited|modified|updated|changed|patched|applied|wrote|written|created|done|ok|success)", re.IGNORECASE
 )
 _REFUSED = re.compile(r"refus|denied|declin|reject|not allowed|permission|switched off|plan mode", re.IGNORECASE)
+_NOT_RUN = re.compile(r"The user (?:refused|stopped)|Not allowed|Plan mode|The user has switched off", re.IGNORECASE)
 _REASON = re.compile(r"(?:reason|said)\W+(.+)", re.IGNORECASE | re.DOTALL)
+
+
+def was_refused(ran: Exchange) -> bool:
+    """Whether the call did not run because somebody or some rule said no."""
+    first = ran.result.strip().partition("\n")[0][:300]
+    return _NOT_RUN.match(first) is not None
 
 
 def unhappy_end(change: Exchange) -> Step | None:

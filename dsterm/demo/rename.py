@@ -132,6 +132,6 @@ def _told(talk: Talk, old: str, new: str) -> Step:
         thoughts=("The old name is gone. What is left is to say what changed, and what I did not check.",),
         text=(
             f"`{old}` is now `{new}`:\n\n{listing(lines)}{warning}\n\n"
-            "Whole words only, comments and documents included. I can't run anything, so run your tests."
+            "Whole words only, comments and documents included. I did not run anything: say `run the tests`."
         ),
     )

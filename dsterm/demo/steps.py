@@ -44,6 +44,11 @@ def apply_patch(patch: str) -> ReplyCall:
     return ReplyCall(name="apply_patch", arguments={"patch": patch})
 
 
+def bash(command: str, description: str) -> ReplyCall:
+    """Run a command line."""
+    return ReplyCall(name="bash", arguments={"command": command, "description": description})
+
+
 def todo_write(tasks: Iterable[str], done: int) -> ReplyCall:
     """Show the tasks: the first `done` completed, the next one under way."""
     states = [

@@ -167,5 +167,5 @@ def _checked(talk: Talk, path: str) -> Step:
         return Step(text=f"`{path}` is changed, but I can't say that it parses: {problem}.")
     return Step(
         thoughts=("It parses.",),
-        text=f"Repaired: `{path}` parses now. I can't run it, so run your tests.",
+        text=f"Repaired: `{path}` parses now. I did not run it: say `run the tests`.",
     )

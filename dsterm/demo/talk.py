@@ -6,12 +6,14 @@ Tool results are plain text made for models; they are read generously, whatever 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from dsterm.core.models import ThinkingMode
-from dsterm.demo.request import ChatRequest, Role
+from dsterm.demo.patch_reading import without_data
+from dsterm.demo.planning import is_acceptance, is_planning
+from dsterm.demo.request import ChatRequest, Role, SentMessage
 
 _NUMBERED = re.compile(r"\s*(\d+)(?:\t|→|│ ?|\| ?|: ?)(.*)")
 _HIT = re.compile(r"(?P<path>[^\s:][^:]*):(?P<line>\d+)[:-](?P<text>.*)")
@@ -19,6 +21,9 @@ _HIT_OF_GROUP = re.compile(r"\s*(?:Line )?(?P<line>\d+)(?:\t|: ?|- ?|\| ?|→|�
 _PATH = re.compile(r"[\w.@+~-]+(?:[/\\][\w.@+~ -]+)*")
 _GO_ON = re.compile(r"\boffset\W{0,3}([\d,]+)")
 _LAST_WORDS = 2_000
+_NOTE = re.compile(r"\A(?:\[[^\[\]]*\]\s*)+(?=\S)")
+"""Notes of dsterm's own stand in square brackets before the words."""
+
 _BLOCK = re.compile(r"<(\w[\w-]*)(?: [^<>]*)?>.*?</\1>", re.DOTALL)
 
 
@@ -60,7 +65,10 @@ class FileView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Talk(msgspec.Struct, frozen=True, kw_only=True):
-    """What the guide decides from: `steps` counts its answers in this turn, `is_first` holds until its very first one."""
+    """What the guide decides from: `steps` counts its answers in this turn, `is_first` holds until its very first one.
+
+    `prompt` is the newest request, for an accepted plan the one that led to it; `data` is the message with all that came with it.
+    """
 
     prompt: str
     exchanges: tuple[Exchange, ...]
@@ -68,6 +76,8 @@ class Talk(msgspec.Struct, frozen=True, kw_only=True):
     is_first: bool
     mode: ThinkingMode
     tools: frozenset[str]
+    is_planning: bool = False
+    data: str = ""
 
     def results(self, name: str) -> list[Exchange]:
         """The calls of one tool in this turn."""
@@ -107,7 +117,7 @@ def talk_of(request: ChatRequest) -> Talk:
     results = {message.call_id: message.text or "" for message in turn if message.role is Role.TOOL}
     calls = [call for message in turn for call in message.calls or ()]
     return Talk(
-        prompt=_BLOCK.sub(" ", request.prompt[-_LAST_WORDS:]).replace("@", "").strip(),
+        prompt=_words(messages),
         exchanges=tuple(
             Exchange(name=call.name, arguments=_arguments(call.arguments), result=results.get(call.id, ""))
             for call in calls
@@ -116,7 +126,22 @@ def talk_of(request: ChatRequest) -> Talk:
         is_first=not any(message.role is Role.ASSISTANT for message in messages),
         mode=request.mode,
         tools=frozenset(tool.name for tool in request.tools),
+        is_planning=is_planning(request),
+        data=request.prompt,
     )
+
+
+def _words(messages: Sequence[SentMessage]) -> str:
+    """What the user wants: the newest words, for an accepted plan those before it, without what dsterm put beside them."""
+    spoken = [_plain(message.text or "") for message in messages if message.role is Role.USER]
+    while len(spoken) > 1 and is_acceptance(spoken[-1]):
+        spoken.pop()
+    return spoken[-1] if spoken else ""
+
+
+def _plain(text: str) -> str:
+    words = _NOTE.sub("", _BLOCK.sub(" ", without_data(text)[-_LAST_WORDS:]).strip())
+    return words.replace("@", "").strip()
 
 
 def numbered_lines(result: str) -> Iterator[tuple[int, str]]:

@@ -1,11 +1,10 @@
 """Rule: find the test that fails, and the small change of the code that makes it hold.
 
-No code of the repository is run: tests are followed by a small evaluator, and the answer says what that is worth.
+Tests are followed by a small evaluator; the tests themselves are run once, at the end, where there is a tool to run them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from dsterm.demo.bug_search import (
@@ -21,11 +20,11 @@ from dsterm.demo.changes import unique_replacement
 from dsterm.demo.locate import known_texts, read_next
 from dsterm.demo.outcome import unhappy_end
 from dsterm.demo.reply import ReplyCall
-from dsterm.demo.steps import Step, count, edit, glob, listing, read, todo_write
-from dsterm.demo.talk import Talk, listed_paths
+from dsterm.demo.shell_run import TEST_FILE, exit_code, last_run, test_sources, tests_command, told
+from dsterm.demo.steps import Step, bash, count, edit, glob, listing, read, todo_write
+from dsterm.demo.talk import Exchange, Talk, listed_paths
 
-_TEST_FILE = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test)\.py")
-_TASKS = ("Read the tests and what they test", "Find the test that fails", "Repair the code")
+_TASKS = ("Read the tests and what they test", "Find the test that fails", "Repair the code", "Run the tests")
 
 
 def repair_tests(talk: Talk) -> Step:
@@ -35,18 +34,18 @@ def repair_tests(talk: Talk) -> Step:
         return Step(
             thoughts=(
                 "A failing test is a claim about the code: either the claim is wrong or the code is.",
-                "I can't run anything here, so I read the tests first, then the functions they call,",
-                "and follow each assert by hand.",
+                "I read the tests first, then the functions they call, and follow each assert by hand;",
+                "then I know where it breaks before anything is run.",
             ),
             doubts=("A test that I can't follow stays unknown, and I must not count it as passing.",),
             text="I look for the tests and for the code they test.",
             calls=(*_todo(talk, 0), glob("*.py")),
         )
     paths = listed_paths(names.result)
-    tests = [path for path in paths if _TEST_FILE.fullmatch(path)]
+    tests = [path for path in paths if TEST_FILE.fullmatch(path)]
     if not tests:
         return Step(text="I found no test files here: no `test_*.py` and no `*_test.py`.")
-    step = read_next(talk, tests, "These are the files with tests.") or read_next(
+    step = read_next(talk, test_sources(paths), "These are the files with tests.") or read_next(
         talk, _tested(talk, paths, tests), "The tests say which modules they import; the bug is there."
     )
     if step:
@@ -60,7 +59,7 @@ def repair_tests(talk: Talk) -> Step:
             thoughts=("The edit is in. I read the file once more and follow all tests through it again.",),
             calls=(*_todo(talk, 3), read(change.path)),
         )
-    return _told(talk, change.path)
+    return _run(talk, after, paths) or _told(talk, change.path, last_run(after, _command(talk, paths)))
 
 
 def _todo(talk: Talk, done: int) -> tuple[ReplyCall, ...]:
@@ -146,18 +145,36 @@ def _not_followed(unknown: Sequence[Finding]) -> str:
     return f"Not followed, {count(len(unknown), 'test')}:\n\n{listing(lines)}"
 
 
-def _told(talk: Talk, path: str) -> Step:
+def _command(talk: Talk, paths: Sequence[str]) -> str:
+    return tests_command(paths, dict(known_texts(talk, ".py")))
+
+
+def _run(talk: Talk, after: Talk, paths: Sequence[str]) -> Step | None:
+    """The step that runs the tests, once; None where it is done, or nothing can run them."""
+    command = _command(talk, paths)
+    if "bash" not in talk.tools or last_run(after, command) is not None:
+        return None
+    return Step(
+        thoughts=("By hand all is well. Following is not running, so now the tests run for real.",),
+        text="Now I run the tests.",
+        calls=(bash(command, "Run the tests"),),
+    )
+
+
+def _told(talk: Talk, path: str, ran: Exchange | None) -> Step:
     findings = follow_tests(_sources(talk))
     failing = [finding for finding in findings if finding.verdict is Verdict.FAILS]
     unknown = [finding for finding in findings if finding.verdict is Verdict.UNKNOWN]
     if failing:
-        return Step(text=f"I changed `{path}`, but not all is well.\n\n{_failures(failing)}")
+        return Step(text=f"I changed `{path}`, but not all is well.\n\n{_failures(failing)}{_ran(ran)}")
     rest = f"\n\n{_not_followed(unknown)}" if unknown else ""
     holding = count(len(findings) - len(unknown), "test")
+    followed = f"`{path}` is changed, and the {holding} that I can follow hold in the file as it is now."
+    opening = "Repaired: " if ran is None or exit_code(ran) == 0 else "Not done yet: "
     return Step(
-        thoughts=(f"Read again, followed again: {holding} hold.",),
-        text=(
-            f"Repaired: `{path}` is changed, and the {holding} that I can follow hold in the file as it is now. "
-            f"I can't run tests myself, so please do: `python -m pytest`.{rest}"
-        ),
+        thoughts=(f"Read again, followed again: {holding} hold.",), text=f"{opening}{followed}{rest}{_ran(ran)}"
     )
+
+
+def _ran(ran: Exchange | None) -> str:
+    return f"\n\n{told(ran)}" if ran else " I have no tool to run tests with, so please do."

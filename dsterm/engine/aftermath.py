@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 
-import msgspec
-
 from dsterm.core.diff import ChangeKind, FileDiff, LineKind
 from dsterm.core.errors import DiskError
 from dsterm.core.tools import Plan
 from dsterm.core.undo_events import ChangesSaved, CheckpointSaved, SavedFile
+from dsterm.engine.command_changes import Aftermath, after_command
 from dsterm.workspace.checkpoints import Checkpoints
 
 
@@ -21,19 +20,14 @@ class _Fate(StrEnum):
     UNREADABLE = "unreadable"
 
 
-class Aftermath(msgspec.Struct, frozen=True):
-    """What stands on disk now, and the sentence that says so."""
-
-    changes: ChangesSaved
-    words: str
-
-
 Inspect = Callable[[CheckpointSaved, Plan | None], Aftermath]
 """Looks at the files of a checkpoint whose call never said what it left."""
 
 
 def inspect(checkpoints: Checkpoints, checkpoint: CheckpointSaved, plan: Plan | None) -> Aftermath:
     """Compare the files of `checkpoint` with what they were and with what `plan` wanted of them."""
+    if checkpoint.tree is not None:
+        return after_command(checkpoints, checkpoint.call_id, checkpoint.tree)
     now = {file.path: file for file in checkpoints.save_readable(file.path for file in checkpoint.files)}
     fates: dict[_Fate, list[str]] = {}
     for before in checkpoint.files:
@@ -42,7 +36,9 @@ def inspect(checkpoints: Checkpoints, checkpoint: CheckpointSaved, plan: Plan | 
         fates.setdefault(fate, []).append(before.path)
     words = "; ".join(f"{fate}: {', '.join(fates[fate])}" for fate in _Fate if fate in fates)
     changes = ChangesSaved(call_id=checkpoint.call_id, files=tuple(now.values()))
-    return Aftermath(changes, f"On disk now, {words}.")
+    return Aftermath(
+        changes, f"dsterm was stopped while this change was being written. Every file is whole. On disk now, {words}."
+    )
 
 
 def _fate(checkpoints: Checkpoints, before: SavedFile, now: SavedFile | None, diffs: tuple[FileDiff, ...]) -> _Fate:

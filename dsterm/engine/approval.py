@@ -1,4 +1,4 @@
-"""Ask the user about a change, and make of the answer the call that runs, or the result that says why none does."""
+"""Ask the user about a call, and make of the answer the call that runs, or the result that says why none does."""
 
 from __future__ import annotations
 
@@ -6,25 +6,72 @@ import asyncio
 
 from dsterm.core.errors import ToolError, WorkspaceError
 from dsterm.core.messages import ToolCall
+from dsterm.core.questions import Answer
 from dsterm.core.review import EDITED, REVIEWED
-from dsterm.core.tools import Outcome, PreparedCall, ToolResult
+from dsterm.core.tools import Effect, Outcome, Plan, PreparedCall, ToolResult
 from dsterm.engine.asking import ask
 from dsterm.engine.live import LiveSession
 from dsterm.engine.partial import is_untouched, revised_call
-from dsterm.engine.questions import ONCE, SESSION, edit_question
+from dsterm.engine.questions import ALWAYS, ONCE, SESSION, command_question, edit_question, read_question
 from dsterm.engine.review import propose, proposed_files
+from dsterm.policy.permissions import exact_call
+from dsterm.policy.rules import rule_words, rules_for
 
 
-async def approve(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> PreparedCall | ToolResult:
-    """`prepared`, or what the user makes of it, or a refusal with the user's reason."""
+async def approve(live: LiveSession, call: ToolCall, prepared: PreparedCall, reason: str) -> PreparedCall | ToolResult:
+    """`prepared`, or what the user makes of it, or a refusal with the user's reason; `reason` is why the rules ask."""
+    if prepared.plan.command is not None:
+        answer = await _ask_command(live, call.name, prepared.plan, reason, call.id)
+        return prepared if _is_yes(answer) else _refusal("The user refused this command.", answer)
+    if Effect.WRITE in prepared.plan.effects:
+        return await _approve_change(live, call, prepared, reason)
+    answer = await ask(
+        live, read_question(live.parts.new_id(), call.id, prepared.plan, (reason, *prepared.plan.concerns))
+    )
+    if answer.answer == SESSION:
+        live.granted_calls |= {exact_call(call.name, prepared.plan)}
+    return prepared if _is_yes(answer) else _refusal("The user does not let you read this.", answer)
+
+
+async def approve_command(live: LiveSession, tool: str, plan: Plan, reason: str, call_id: str = "") -> bool:
+    """Whether a command may run: one that a tool call asks for, once more with what it lacked, or one of dsterm's own."""
+    return _is_yes(await _ask_command(live, tool, plan, reason, call_id))
+
+
+async def _ask_command(live: LiveSession, tool: str, plan: Plan, reason: str, call_id: str) -> Answer:
+    """The answer about a command; what it grants is noted, and a rule is kept only as it was shown."""
+    parts = live.parts
+    rules = rules_for(plan.command) if plan.command and Effect.OUTSIDE not in plan.effects else ()
+    words = ", ".join(rule_words(rule) for rule in rules)
+    question = command_question(parts.new_id(), call_id, plan, (reason, *plan.concerns), words)
+    answer = await ask(live, question)
+    if answer.answer == SESSION:
+        live.granted_calls |= {exact_call(tool, plan)}
+    if answer.answer == ALWAYS:
+        for rule in rules:
+            await asyncio.to_thread(parts.trust.keep_rule, parts.folder, rule)
+        live.notice(f"Kept for this project: {words}. /permissions lists and removes rules.")
+    if answer.answer == ONCE:
+        for rule in rules:
+            await asyncio.to_thread(parts.trust.note_approved, parts.folder, rule.words, rule.confinement)
+    return answer
+
+
+async def _approve_change(
+    live: LiveSession, call: ToolCall, prepared: PreparedCall, reason: str
+) -> PreparedCall | ToolResult:
     workspace = live.parts.workspace
-    proposals = await asyncio.to_thread(propose, workspace, prepared.plan)
-    question = edit_question(live.parts.new_id(), call.id, prepared.plan.subject, can_review=bool(proposals))
+    plan = prepared.plan
+    proposals = await asyncio.to_thread(propose, workspace, plan)
+    question = edit_question(live.parts.new_id(), call.id, plan, (reason, *plan.concerns), can_review=bool(proposals))
     with live.questions.offering(question.id, proposed_files(proposals)):
         answer = await ask(live, question)
     if answer.answer == SESSION:
-        live.granted |= set(prepared.plan.effects)
-    if answer.answer in {ONCE, SESSION}:
+        if Effect.SECRETS in plan.effects:
+            live.granted_calls |= {exact_call(call.name, plan)}
+        else:
+            live.granted |= set(plan.effects)
+    if _is_yes(answer):
         return prepared
     if answer.answer in {REVIEWED, EDITED} and proposals:
         if is_untouched(proposals, answer.reviews):
@@ -35,6 +82,14 @@ async def approve(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> 
             return ToolResult(outcome=Outcome.FAILED, content=str(error))
         if revised is not None:
             return revised
+    return _refusal("The user refused this change.", answer)
+
+
+def _is_yes(answer: Answer) -> bool:
+    return answer.answer in {ONCE, SESSION, ALWAYS}
+
+
+def _refusal(words: str, answer: Answer) -> ToolResult:
     reason = answer.text.strip()
-    content = "The user refused this change." + (f" Their reason: {reason}" if reason else "")
+    content = words + (f" Their reason: {reason}" if reason else "")
     return ToolResult(outcome=Outcome.REFUSED, content=content, summary=f"refused: {reason}" if reason else "refused")

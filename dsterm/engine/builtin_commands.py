@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from functools import partial
 
 from dsterm.core.errors import UsageError
 from dsterm.core.events import NoticeLevel, RepoDetached
 from dsterm.core.models import PermissionMode, ThinkingMode
 from dsterm.engine.attach import attach
+from dsterm.engine.checks_command import checks_command
 from dsterm.engine.commands import Command, CommandSpec
+from dsterm.engine.commit import commit
 from dsterm.engine.cost_report import cost_report
+from dsterm.engine.deciding import may_run_in_the_open
+from dsterm.engine.jobs_command import jobs, release
 from dsterm.engine.live import LiveSession
 from dsterm.engine.opening import Opening
+from dsterm.engine.permissions_command import choose_permission_mode, permissions
+from dsterm.engine.review_command import review_prompt
 from dsterm.engine.rewind import rewind
 from dsterm.engine.standing import model_list, session_list, status_report
+from dsterm.engine.trust_command import trust
+from dsterm.engine.turn import run_turn
 from dsterm.engine.undo import redo, undo
 
 _MODE_ALIASES = {"off": ThinkingMode.NON_THINK, "on": ThinkingMode.THINK, "max": ThinkingMode.THINK_MAX}
 
-_NEED_IDLE = frozenset({"/attach", "/detach", "/new", "/resume", "/undo", "/redo", "/rewind"})
+_NEED_IDLE = frozenset(
+    {"/attach", "/detach", "/new", "/resume", "/undo", "/redo", "/rewind", "/commit", "/review", "/checks"}
+)
 """Commands that change what the running turn stands on."""
 
-_Choice = TypeVar("_Choice", ThinkingMode, PermissionMode)
+_TAKE_TEXT = frozenset({"/permissions", "/checks", "/commit", "/review"})
+"""Commands whose arguments are taken as they were typed."""
 
 
 class BuiltinCommands:
@@ -37,7 +48,7 @@ class BuiltinCommands:
 
     def table(self) -> tuple[Command, ...]:
         """All of them, in the order of the help."""
-        modes, permissions = tuple(ThinkingMode), tuple(PermissionMode)
+        modes, permission_modes = tuple(ThinkingMode), tuple(PermissionMode)
         return (
             _command(
                 "/model", self._model, "[pro|flash|ID]", "choose the model, or list them", choices=("pro", "flash")
@@ -45,7 +56,26 @@ class BuiltinCommands:
             _command("/mode", self._mode, "[MODE]", "choose how much it reasons", ("/think",), modes),
             _command("/pro", self._pro, "", "send the next request to Pro"),
             _command("/flash", self._flash, "", "send the next request to Flash"),
-            _command("/permissions", self._permissions, "[MODE]", "choose what happens unasked", choices=permissions),
+            _command(
+                "/permissions",
+                self._permissions,
+                "[MODE|explain COMMAND|remove N|suggest]",
+                "what happens unasked, and why",
+                choices=(*permission_modes, "explain", "remove", "suggest", "keep"),
+            ),
+            _command("/plan", self._plan, "", "plan only: nothing is changed or run until you accept"),
+            _command("/trust", self._trust, "[yes|no]", "say whether you trust this folder", choices=("yes", "no")),
+            _command(
+                "/checks",
+                self._checks,
+                "[add COMMAND|drop N|run|accept|on|off]",
+                "commands that run after a turn that edited, and go back to the model when they fail",
+                choices=("add", "drop", "run", "accept", "on", "off"),
+            ),
+            _command("/commit", self._commit, "[HINT]", "propose a message and commit what is staged or chosen"),
+            _command("/review", self._review, "[BASE]", "have the changes reviewed; nothing is changed"),
+            _command("/jobs", self._jobs, "[ID|stop ID]", "commands of this session, their output, stop one"),
+            _command("/bg", self._background, "", "let the running command go on in the background"),
             _command("/attach", self._attach, "PATH_OR_URL[@REV]", "put the text of a git repo into the window"),
             _command("/detach", self._detach, "[SOURCE]", "take an attached repo out again"),
             _command("/undo", self._undo, "[N]", "take back what the last turn did to files, or the last N turns"),
@@ -73,16 +103,40 @@ class BuiltinCommands:
     async def _mode(self, words: list[str]) -> None:
         live = self._live()
         if words:
-            live.choose_mode(_MODE_ALIASES.get(words[0]) or _choice(ThinkingMode, words[0], "mode"))
+            live.choose_mode(_MODE_ALIASES.get(words[0]) or _thinking_mode(words[0]))
         else:
             live.notice(f"The mode is {live.mode.label}. There are: {', '.join(ThinkingMode)}")
 
     async def _permissions(self, words: list[str]) -> None:
+        await permissions(self._live(), "".join(words))
+
+    async def _checks(self, words: list[str]) -> None:
         live = self._live()
-        if words:
-            live.choose_permissions(_choice(PermissionMode, words[0], "permission mode"))
-        else:
-            live.notice(f"The permission mode is {live.permission_mode}. There are: {', '.join(PermissionMode)}")
+        await checks_command(live, "".join(words), partial(may_run_in_the_open, live))
+
+    async def _commit(self, words: list[str]) -> None:
+        await commit(self._live(), "".join(words))
+
+    async def _review(self, words: list[str]) -> None:
+        live = self._live()
+        asked = await review_prompt(live, "".join(words))
+        live.only_reads = True
+        try:
+            await run_turn(live, asked.prompt, asked.data)
+        finally:
+            live.only_reads = False
+
+    async def _plan(self, _words: list[str]) -> None:
+        await choose_permission_mode(self._live(), PermissionMode.PLAN)
+
+    async def _trust(self, words: list[str]) -> None:
+        await trust(self._live(), words)
+
+    async def _jobs(self, words: list[str]) -> None:
+        await jobs(self._live(), words)
+
+    async def _background(self, _words: list[str]) -> None:
+        release(self._live())
 
     async def _attach(self, words: list[str]) -> None:
         if len(words) != 1:
@@ -143,11 +197,11 @@ def _command(
 ) -> Command:
     usage = f"{name} {arguments}".strip()
     spec = CommandSpec(name=name, usage=usage, help=text, aliases=aliases, choices=choices)
-    return Command(spec, run, needs_idle=name in _NEED_IDLE)
+    return Command(spec, run, needs_idle=name in _NEED_IDLE, takes_text=name in _TAKE_TEXT)
 
 
-def _choice(kind: type[_Choice], word: str, what: str) -> _Choice:
+def _thinking_mode(word: str) -> ThinkingMode:
     try:
-        return kind(word)
+        return ThinkingMode(word)
     except ValueError as error:
-        raise UsageError(f"{word} is not a {what}. There are: {', '.join(kind)}") from error
+        raise UsageError(f"{word} is not a mode. There are: {', '.join(ThinkingMode)}") from error

@@ -64,13 +64,15 @@ class ChangeHistory:
         if checkpoint is None:
             return
         left = {file.path: file for file in event.files}
-        changes = tuple(FileChange(before=file, after=left.get(file.path)) for file in checkpoint.files)
+        changes = tuple(
+            FileChange(before=file, after=left.get(file.path)) for file in (*checkpoint.files, *event.before)
+        )
         changes = tuple(change for change in changes if change.before != change.after)
         if not changes:
             return
         self.undone.clear()
         former = self.done.pop() if self.done and self.done[-1].turn == self._turn.turn else self._turn
-        folders = tuple(dict.fromkeys((*former.folders, *checkpoint.new_folders)))
+        folders = tuple(dict.fromkeys((*former.folders, *checkpoint.new_folders, *event.new_folders)))
         whole = msgspec.structs.replace(former, changes=(*former.changes, *changes), folders=folders)
         if folders or not _is_nothing(whole.changes):
             self.done.append(whole)

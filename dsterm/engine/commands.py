@@ -21,11 +21,15 @@ class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A command and what runs it; `run` gets the words after the name. `needs_idle` ones wait for a running turn."""
+    """A command and what runs it; `run` gets the words after the name. `needs_idle` ones wait for a running turn.
+
+    `takes_text`: what follows the name is one word, as it was typed, quotation marks and all; none where nothing follows.
+    """
 
     spec: CommandSpec
     run: Callable[[list[str]], Awaitable[None]]
     needs_idle: bool = False
+    takes_text: bool = False
 
 
 def split_line(line: str) -> tuple[str, list[str]]:
@@ -35,6 +39,18 @@ def split_line(line: str) -> tuple[str, list[str]]:
         return name, shlex.split(rest)
     except ValueError as error:
         raise UsageError(f"{name}: a quotation mark is not closed.") from error
+
+
+def command_name(line: str) -> str:
+    """The first word of `line`."""
+    return [*line.split(maxsplit=1), ""][0]
+
+
+def words_for(command: Command, line: str) -> list[str]:
+    """What `command` is run with for `line`; UsageError when a quote stays open in one that takes words."""
+    if command.takes_text:
+        return [text.strip() for text in line.split(maxsplit=1)[1:]]
+    return split_line(line)[1]
 
 
 def find_command(commands: tuple[Command, ...], name: str) -> Command:

@@ -1,4 +1,4 @@
-"""What a session came to, in dollars: by request, then by model and mode. Demo requests are shown, never summed as money."""
+"""What a session came to, in dollars: by request, then by model, mode and purpose. Demo requests are shown, never summed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import msgspec
 
-from dsterm.core.events import Envelope, StepEnded, StepStarted
+from dsterm.core.events import AsideEnded, Envelope, StepEnded, StepStarted
 from dsterm.core.models import Usage
 
 
 class CostRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One request: `dollars` None is unknown."""
+    """One request: `dollars` None is unknown; `purpose` is what it was for beside the conversation, else empty."""
 
     number: int
     model: str
@@ -20,6 +20,7 @@ class CostRow(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage
     dollars: Decimal | None
     is_demo: bool
+    purpose: str = ""
 
 
 def cost_rows(envelopes: Iterable[Envelope]) -> list[CostRow]:
@@ -31,19 +32,24 @@ def cost_rows(envelopes: Iterable[Envelope]) -> list[CostRow]:
             case StepStarted() as started:
                 mode = started.mode.label
             case StepEnded(usage=Usage() as usage) as ended:
-                dollars = ended.cost.total if ended.cost else None
-                row = CostRow(
-                    number=len(rows) + 1,
-                    model=ended.model,
-                    mode=mode,
-                    usage=usage,
-                    dollars=dollars,
-                    is_demo=ended.is_demo,
-                )
-                rows.append(row)
+                rows.append(_row(len(rows) + 1, ended, usage, mode))
+            case AsideEnded(ended=StepEnded(usage=Usage() as usage) as ended) as aside:
+                row = _row(len(rows) + 1, ended, usage, aside.mode.label)
+                rows.append(msgspec.structs.replace(row, purpose=aside.purpose))
             case _:
                 pass
     return rows
+
+
+def _row(number: int, ended: StepEnded, usage: Usage, mode: str) -> CostRow:
+    return CostRow(
+        number=number,
+        model=ended.model,
+        mode=mode,
+        usage=usage,
+        dollars=ended.cost.total if ended.cost else None,
+        is_demo=ended.is_demo,
+    )
 
 
 def cost_report(envelopes: Iterable[Envelope]) -> str:
@@ -54,9 +60,9 @@ def cost_report(envelopes: Iterable[Envelope]) -> str:
     width = max(len("model and mode"), *(len(_name(row)) for row in rows))
     lines = [f"{'#':>3}  {'model and mode':<{width}} {'in':>9} {'cached':>9} {'out':>8}  US dollars"]
     lines += [_line(f"{row.number:>3}", [row], width) for row in rows]
-    groups: dict[tuple[str, str], list[CostRow]] = {}
+    groups: dict[tuple[str, str, str], list[CostRow]] = {}
     for row in rows:
-        groups.setdefault((row.model, row.mode), []).append(row)
+        groups.setdefault((row.model, row.mode, row.purpose), []).append(row)
     if len(groups) > 1:
         lines += [_line(f"{len(group):>2}x", group, width) for group in groups.values()]
     lines.append(f"total {_dollars([row for row in rows if not row.is_demo])}")
@@ -67,7 +73,8 @@ def cost_report(envelopes: Iterable[Envelope]) -> str:
 
 
 def _name(row: CostRow) -> str:
-    return f"{row.model.rpartition('/')[2].removeprefix('deepseek-')[:24]} · {row.mode}"
+    purpose = f" · {row.purpose}" if row.purpose else ""
+    return f"{row.model.rpartition('/')[2].removeprefix('deepseek-')[:24]} · {row.mode}{purpose}"
 
 
 def _line(label: str, rows: list[CostRow], width: int) -> str:

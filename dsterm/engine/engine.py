@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 
+from dsterm.core.command_events import JobChanged
+from dsterm.core.commands import Job, JobState
 from dsterm.core.errors import DstermError, UsageError
 from dsterm.core.events import Envelope, NoticeLevel
 from dsterm.core.models import ModelCard, ThinkingMode
@@ -14,13 +16,15 @@ from dsterm.core.status import Status
 from dsterm.engine.attach import attach
 from dsterm.engine.branch import branch
 from dsterm.engine.builtin_commands import BuiltinCommands
-from dsterm.engine.commands import CommandSpec, find_command, split_line
+from dsterm.engine.commands import CommandSpec, command_name, find_command, words_for
 from dsterm.engine.live import LiveSession
 from dsterm.engine.opening import Opening
 from dsterm.engine.parts import EngineParts
+from dsterm.engine.planning import settle_plan
 from dsterm.engine.rewind import RewindPoint, rewind_points
 from dsterm.engine.snapshot import snapshot
 from dsterm.engine.turn import run_turn
+from dsterm.engine.user_command import run_user_command
 from dsterm.store.sessions import SessionSummary
 
 
@@ -35,6 +39,8 @@ class Engine:
         self._parts = parts
         self._opening = Opening(parts)
         self._live = self._opening.new()
+        self._idle_listener: Callable[[Envelope], None] | None = None
+        parts.commands.listen(self._job_changed)
         for sentence in parts.interrupted:
             self._live.notice(sentence, NoticeLevel.WARNING)
         self._task: asyncio.Task[None] | None = None
@@ -62,7 +68,10 @@ class Engine:
         return self._drive(self._turn(prompt))
 
     async def command(self, line: str) -> AsyncIterator[Envelope]:
-        """A slash command; what goes wrong comes as a Notice. Beside a running turn its events come with that turn's."""
+        """A slash command, or a `!command` of the user's own; what goes wrong comes as a Notice.
+
+        Beside a running turn its events come with that turn's.
+        """
         if self._is_running:
             await self._command(line)
             return
@@ -80,6 +89,12 @@ class Engine:
     def proposed(self, question_id: str) -> tuple[ProposedFile, ...]:
         """The files of the change that a question is about, as they would be; none where they can't be edited."""
         return self._live.questions.proposed(question_id)
+
+    def listen(self, listener: Callable[[Envelope], None]) -> None:
+        """Hear what happens while neither turn nor command runs, such as the end of a job in the background."""
+        self._idle_listener = listener
+        if not self._is_running:
+            self._live.listener = listener
 
     def steer(self, text: str) -> None:
         """Say something to the model before its next step."""
@@ -121,8 +136,9 @@ class Engine:
         return tuple(command.spec for command in self._commands)
 
     async def refresh(self) -> None:
-        """Look again where the workspace stands in git."""
+        """Look again where the workspace stands in git, and what confines commands."""
         self._live.repo = await self._parts.repo_state()
+        self._live.sandbox = (await asyncio.to_thread(lambda: self._parts.commands.sandbox)).name
 
     def warm(self) -> None:
         """Load what the first request will need; call it in a thread, after the first paint."""
@@ -133,6 +149,7 @@ class Engine:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        await self._parts.commands.close()
         await self._live.close()
         if self._parts.index is not None:
             self._parts.index.close()
@@ -163,27 +180,37 @@ class Engine:
                 await asyncio.wait([task])
             if self._task is task:
                 self._task = None
-                self._live.listener = None
+                self._live.listener = self._idle_listener
         if not task.cancelled():
             task.result()
 
     async def _turn(self, prompt: str) -> None:
         self._is_turn_running = True
         try:
-            await run_turn(self._live, prompt)
+            following: str | None = prompt
+            while following is not None:
+                ended = await run_turn(self._live, following)
+                following = await settle_plan(self._live, ended)
         finally:
             self._is_turn_running = False
 
     async def _command(self, line: str) -> None:
         async def work() -> None:
-            name, words = split_line(line)
-            command = find_command(self._commands, name)
-            if command.needs_idle and self._is_busy:
-                what = "turn" if self._is_turn_running else "command"
-                raise UsageError(f"{command.spec.name} has to wait for the running {what}; Esc stops it.")
-            await command.run(words)
+            if line.startswith("!"):
+                self._require_idle("A command of yours")
+                await run_user_command(self._live, line)
+                return
+            command = find_command(self._commands, command_name(line))
+            if command.needs_idle:
+                self._require_idle(command.spec.name)
+            await command.run(words_for(command, line))
 
         await self._reported(work())
+
+    def _require_idle(self, what: str) -> None:
+        if self._is_busy:
+            running = "turn" if self._is_turn_running else "command"
+            raise UsageError(f"{what} has to wait for the running {running}; Esc stops it.")
 
     async def _reported(self, work: Coroutine[object, object, None]) -> None:
         try:
@@ -192,6 +219,11 @@ class Engine:
             self._live.notice(str(error), NoticeLevel.ERROR)
         except asyncio.CancelledError:
             self._live.notice("stopped")
+
+    def _job_changed(self, job: Job) -> None:
+        self._live.emit(JobChanged(job=job))
+        if job.state is not JobState.RUNNING and not job.is_of_user:
+            self._live.ended_jobs.append(job)
 
     async def _switch(self, live: LiveSession) -> None:
         """Go on with another session."""

@@ -9,9 +9,22 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from dsterm.core.errors import DiskError
-from dsterm.core.events import DELTAS, Envelope, Event, MessageProgress, Notice, NoticeLevel, RepoAttached, TurnStarted
+from dsterm.core.events import (
+    DELTAS,
+    AsideEnded,
+    Envelope,
+    Event,
+    MessageProgress,
+    Notice,
+    NoticeLevel,
+    RepoAttached,
+    TurnStarted,
+)
 from dsterm.core.services import Clock
 from dsterm.core.undo_events import Rewound
+
+_OPENS_LOG = TurnStarted | RepoAttached | AsideEnded
+"""What makes a session worth a file: words, a pack, or money spent."""
 
 
 class Log(Protocol):
@@ -29,8 +42,8 @@ class Log(Protocol):
 class Journal:
     """The events of one session, in order.
 
-    `open_log` is called at the first prompt or pack, so that a session without a word leaves no file; None keeps nothing on disk.
-    `on_durable` hears every durable envelope after it is written.
+    `open_log` is called at the first prompt, pack or paid request, so that a session without any leaves no file; None keeps
+    nothing on disk. `on_durable` hears every durable envelope after it is written.
     """
 
     def __init__(
@@ -91,7 +104,7 @@ class Journal:
         if not self.is_saved:
             return []
         self._waiting.append(envelope)
-        if self._log is None and not isinstance(envelope.event, TurnStarted | RepoAttached):
+        if self._log is None and not isinstance(envelope.event, _OPENS_LOG):
             return []
         try:
             if self._log is None and self._open_log is not None:

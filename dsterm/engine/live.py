@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+from dsterm.core.commands import Job
 from dsterm.core.errors import DiskError
 from dsterm.core.events import (
     DELTAS,
+    AsideEnded,
     Envelope,
     Event,
     ModeChanged,
@@ -51,6 +53,9 @@ class RunTotals:
         """Count a request and what it cost."""
         if isinstance(event, StepStarted):
             self.requests += 1
+        elif isinstance(event, AsideEnded):
+            self.requests += 1
+            self.take(event.ended)
         elif isinstance(event, StepEnded) and event.usage is not None and not event.is_demo:
             total = event.cost.total if event.cost else None
             self.dollars = None if total is None or self.dollars is None else self.dollars + total
@@ -72,6 +77,12 @@ class LiveSession:
         self.mode = mode
         self.permission_mode = parts.config.permission_mode
         self.granted: frozenset[Effect] = frozenset()
+        self.granted_calls: frozenset[str] = frozenset()
+        self.only_reads = False
+        self.are_checks_off = False
+        self.has_yolo = parts.config.permission_mode is PermissionMode.YOLO
+        self.sandbox = ""
+        self.ended_jobs: list[Job] = []
         self.questions = PendingQuestions()
         self.steering: list[str] = []
         self.streaming: Streaming | None = None
@@ -79,6 +90,7 @@ class LiveSession:
         self.forecasts: dict[tuple[object, ...], Forecast] = {}
         self.listener: Callable[[Envelope], None] | None = None
         self.has_warned_of_reasoning = False
+        self.has_warned_of_tree = False
         self._packs: dict[str, str] = {}
         self._connection: Provider | None = None
 
@@ -122,17 +134,21 @@ class LiveSession:
     def choose_permissions(self, mode: PermissionMode) -> None:
         """Decide tool calls by `mode` from here on; grants of this session end."""
         self.permission_mode = mode
-        self.granted = frozenset()
+        self.granted, self.granted_calls = frozenset(), frozenset()
         self.emit(PermissionModeChanged(mode=mode))
 
     def rules(self) -> Rules:
-        """What holds when a tool call is decided."""
+        """What holds when a tool call is decided; a turn that only reads is decided as in plan mode."""
         config = self.parts.config
         return Rules(
-            mode=self.permission_mode,
+            mode=PermissionMode.PLAN if self.only_reads else self.permission_mode,
             allowed_tools=config.allowed_tools,
             disallowed_tools=config.disallowed_tools,
             granted=self.granted,
+            granted_calls=self.granted_calls,
+            kept=self.parts.trust.rules(self.parts.folder),
+            has_read=self.session.has_read,
+            has_network=config.sandbox_network,
         )
 
     def keep_pack(self, digest: str, text: str) -> None:

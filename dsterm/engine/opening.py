@@ -41,6 +41,7 @@ class Opening:
             former.permission_mode,
             former.repo,
         )
+        live.sandbox, live.has_yolo = former.sandbox, former.has_yolo
         return live
 
     def resume(self, session_id: str) -> LiveSession:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsterm.context.repo_pack import BuiltPack
+from dsterm.core.commands import CommandRunner
 from dsterm.core.config import Config
 from dsterm.core.models import ProviderCard
 from dsterm.core.provider import Provider
@@ -16,8 +17,11 @@ from dsterm.llm.catalog import Catalog
 from dsterm.store.index import Index
 from dsterm.store.packs import PackFolder
 from dsterm.store.sessions import SessionStore
+from dsterm.store.trust import TrustBook
 from dsterm.tools.toolbox import Toolbox
 from dsterm.workspace.checkpoints import Checkpoints
+from dsterm.workspace.git import Git
+from dsterm.workspace.user_git import UserGit
 
 
 @dataclass(frozen=True)
@@ -33,14 +37,20 @@ class EngineParts:
     """The rooms and services of one engine.
 
     `connect` raises UsageError when there is no key; `warm` loads, in a thread, what a request needs; `pack` reads a repository
-    and counts it, telling its progress; `sessions`, `index` and `packs` are None when nothing is to be saved; `can_ask` is
-    False where no one can answer; `interrupted` are sentences about changes that a dsterm before this one was killed in.
+    and counts it, telling its progress; `trust` keeps what the user granted to this project; `proposed_checks` are what the
+    project's own settings would run; `redact` masks what looks like a key, `find_secrets` names it without showing it;
+    `sessions`, `index` and `packs` are None when nothing is to be saved; `can_ask` is False where no one can answer;
+    `interrupted` are sentences about changes that a dsterm before this one was killed in.
     """
 
     config: Config
     catalog: Catalog
     connect: Callable[[ProviderCard], Provider]
     toolbox: Toolbox
+    commands: CommandRunner
+    trust: TrustBook
+    git: Git
+    user_git: UserGit
     workspace: Workspace
     checkpoints: Checkpoints
     counter: TokenCounter
@@ -57,5 +67,9 @@ class EngineParts:
     sessions: SessionStore | None
     index: Index | None
     warm: Callable[[ProviderCard], None]
+    redact: Callable[[str], str] = str
+    find_secrets: Callable[[str], tuple[str, ...]] = lambda _text: ()
+    is_trusted: bool = True
+    proposed_checks: tuple[str, ...] = ()
     can_ask: bool = True
     interrupted: tuple[str, ...] = ()

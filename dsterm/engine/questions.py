@@ -8,16 +8,54 @@ from contextlib import contextmanager
 
 from dsterm.core.questions import Answer, Option, QuestionAsked
 from dsterm.core.review import EDITED, REVIEWED, ProposedFile
+from dsterm.core.tools import Effect, Plan
 
 ONCE = "once"
 SESSION = "session"
+ALWAYS = "always"
 DENY = "deny"
 NOBODY_TO_ASK = "nobody to ask"
 """The summary of a call that needed a yes where none can be given."""
 
 
-def edit_question(question_id: str, call_id: str, subject: str, *, can_review: bool = False) -> QuestionAsked:
+def command_question(question_id: str, call_id: str, plan: Plan, reasons: tuple[str, ...], rule: str) -> QuestionAsked:
+    """Ask whether the shown command may run, and why it asks; `rule` is what "always" would keep, empty for nothing."""
+    always = (Option(key="p", answer=ALWAYS, label=f"always in this project: {rule}"),) if rule else ()
+    return QuestionAsked(
+        id=question_id,
+        call_id=call_id,
+        text="Run this command?",
+        plan=plan,
+        reasons=reasons,
+        options=(
+            Option(key="y", answer=ONCE, label="yes, once"),
+            Option(key="a", answer=SESSION, label="exactly this, for this session"),
+            *always,
+            Option(key="n", answer=DENY, label="no, because …", wants_text=True),
+        ),
+    )
+
+
+def read_question(question_id: str, call_id: str, plan: Plan, reasons: tuple[str, ...]) -> QuestionAsked:
+    """Ask whether something that looks secret may be read by the model."""
+    return QuestionAsked(
+        id=question_id,
+        call_id=call_id,
+        text=f"Let the model read {plan.subject}?",
+        reasons=reasons,
+        options=(
+            Option(key="y", answer=ONCE, label="yes, once"),
+            Option(key="a", answer=SESSION, label="exactly this, for this session"),
+            Option(key="n", answer=DENY, label="no, because …", wants_text=True),
+        ),
+    )
+
+
+def edit_question(
+    question_id: str, call_id: str, plan: Plan, reasons: tuple[str, ...] = (), *, can_review: bool = False
+) -> QuestionAsked:
     """Ask whether the shown change may be made; `can_review`: also in part, or as the user writes it."""
+    is_secret = Effect.SECRETS in plan.effects
     review = (
         Option(key="h", answer=REVIEWED, label="hunk by hunk"),
         Option(key="e", answer=EDITED, label="edit"),
@@ -25,10 +63,11 @@ def edit_question(question_id: str, call_id: str, subject: str, *, can_review: b
     return QuestionAsked(
         id=question_id,
         call_id=call_id,
-        text=f"Change {subject}?",
+        text=f"Change {plan.subject}?",
+        reasons=reasons if is_secret else (),
         options=(
             Option(key="y", answer=ONCE, label="yes"),
-            Option(key="a", answer=SESSION, label="all edits this session"),
+            Option(key="a", answer=SESSION, label="this file, this session" if is_secret else "all edits this session"),
             *(review if can_review else ()),
             Option(key="n", answer=DENY, label="no, because …", wants_text=True),
         ),

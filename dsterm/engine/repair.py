@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from dsterm.core.command_events import CheckEnded, CheckStarted, UserCommandEnded, UserCommandStarted
 from dsterm.core.events import (
     Envelope,
     Event,
@@ -33,7 +34,8 @@ from dsterm.core.questions import Answer, QuestionAnswered, QuestionAsked
 from dsterm.core.services import TokenCounter
 from dsterm.core.tools import Outcome, Plan, ToolResult
 from dsterm.core.undo_events import ChangesSaved, CheckpointSaved
-from dsterm.engine.aftermath import Aftermath, Inspect
+from dsterm.engine.aftermath import Inspect
+from dsterm.engine.command_changes import Aftermath
 from dsterm.engine.questions import DENY
 
 
@@ -53,6 +55,7 @@ class _OpenEnds:
         self.checkpoints: dict[str, CheckpointSaved] = {}
         self.recorded: set[str] = set()
         self.questions: set[str] = set()
+        self.commands: dict[str, CheckStarted | UserCommandStarted] = {}
 
     def take(self, envelope: Envelope) -> None:
         event = envelope.event
@@ -77,10 +80,14 @@ class _OpenEnds:
                 self.step = None
             case ToolRequested():
                 self.started[event.call.id] = event.plan
-            case ToolEnded():
+            case CheckStarted() | UserCommandStarted():
+                self.commands[event.id] = event
+            case ToolEnded() | CheckEnded() | UserCommandEnded():
                 self.calls.pop(event.id, None)
+                self.commands.pop(event.id, None)
             case CheckpointSaved():
                 self.checkpoints[event.call_id] = event
+                self.recorded.discard(event.call_id)
             case ChangesSaved():
                 self.recorded.add(event.call_id)
             case QuestionAsked():
@@ -109,9 +116,9 @@ def missing_ends(
     open_ends = _OpenEnds()
     for envelope in envelopes:
         open_ends.take(envelope)
+    events: list[Event] = [_end_of_command(started) for started in open_ends.commands.values()]
     if not open_ends.is_turn_open:
-        return []
-    events: list[Event] = []
+        return events
     if open_ends.step is not None:
         events += _end_of_step(open_ends, open_ends.step, card, counter)
     events += [QuestionAnswered(id=id_, answer=Answer(answer=DENY), by="policy") for id_ in sorted(open_ends.questions)]
@@ -156,6 +163,14 @@ def _end_of_step(open_ends: _OpenEnds, step: StepStarted, card: ModelCard | None
     return [*events, ended]
 
 
+def _end_of_command(started: CheckStarted | UserCommandStarted) -> Event:
+    """A check or a command of the user's that dsterm was killed in."""
+    if isinstance(started, CheckStarted):
+        return CheckEnded(id=started.id, command=started.command, round=started.round, passed=False, summary="unknown")
+    output = "(dsterm was stopped while this ran; what it printed is not known.)"
+    return UserCommandEnded(id=started.id, command=started.command, output=output, is_shared=started.is_shared)
+
+
 def _end_of_call(call: ToolCall, *, was_started: bool) -> ToolEnded:
     if was_started:
         result = ToolResult(
@@ -172,7 +187,6 @@ def _end_of_call(call: ToolCall, *, was_started: bool) -> ToolEnded:
 
 def _end_of_change(call: ToolCall, found: Aftermath, *, is_recorded: bool) -> list[Event]:
     """What a change of files came to that was being written, for undo, the reader and the model."""
-    told = f"dsterm was stopped while this change was being written. Every file is whole. {found.words}"
-    result = ToolResult(outcome=Outcome.UNKNOWN, content=f"{told} Read what you go on with.", summary="unknown")
-    notice = Notice(text=f"{told} /undo takes back what was changed.", level=NoticeLevel.WARNING)
+    result = ToolResult(outcome=Outcome.UNKNOWN, content=f"{found.words} Read what you go on with.", summary="unknown")
+    notice = Notice(text=f"{found.words} /undo takes back what was changed.", level=NoticeLevel.WARNING)
     return [*([] if is_recorded else [found.changes]), ToolEnded(id=call.id, result=result), notice]

@@ -10,8 +10,12 @@ from decimal import Decimal
 
 import msgspec
 
+from dsterm.context.data_marks import holds_data
 from dsterm.context.forecast import LastRequest
+from dsterm.context.shared_output import shared_output
+from dsterm.core.command_events import CheckEnded, UserCommandEnded
 from dsterm.core.events import (
+    AsideEnded,
     Envelope,
     Event,
     MessageAdded,
@@ -25,12 +29,18 @@ from dsterm.core.events import (
     StepStarted,
     TasksChanged,
     ToolEnded,
+    ToolRequested,
     TurnStarted,
 )
 from dsterm.core.messages import Message, Pack, ToolMessage, UserMessage
 from dsterm.core.models import PermissionMode, ThinkingMode, Usage
-from dsterm.core.tools import Task
+from dsterm.core.tools import Effect, Outcome, Task
 from dsterm.engine.branch import on_branch
+
+_READING = frozenset({Effect.READ, Effect.INSPECT, Effect.EXECUTE, Effect.OUTSIDE})
+"""Effects that bring words of other people's into the conversation."""
+
+_NOT_RUN = frozenset({Outcome.REFUSED, Outcome.CANCELLED})
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +70,8 @@ class Session:
         self.demo_dollars = Decimal(0)
         self.turn_dollars: Decimal | None = Decimal(0)
         self.is_estimate = self.is_turn_estimate = False
+        self.has_read = False
+        self._effects: dict[str, frozenset[Effect]] = {}
         self._call_ids: set[str] = set()
         log = list(envelopes)
         for envelope, is_said in zip(log, on_branch(log), strict=True):
@@ -80,19 +92,31 @@ class Session:
     def apply(self, event: Event) -> None:
         """Fold one event in."""
         match event:
+            case CheckEnded():
+                self.has_read |= bool(event.output)
             case TurnStarted():
+                self.has_read |= holds_data(event.note)
                 text = f"{event.note}\n\n{event.prompt}" if event.note else event.prompt
                 self.messages.append(UserMessage(text=text))
                 self.turn_dollars, self.is_turn_estimate = Decimal(0), False
             case Steered():
-                self.messages.append(UserMessage(text=event.text))
+                text = f"{event.note}\n\n{event.text}" if event.note else event.text
+                self.messages.append(UserMessage(text=text))
             case MessageAdded():
                 self.messages.append(event.message)
                 self._call_ids.update(call.id for call in event.message.tool_calls)
+            case ToolRequested():
+                self._effects[event.call.id] = frozenset(event.effects)
             case ToolEnded():
+                effects = self._effects.pop(event.id, frozenset())
+                self.has_read |= bool(effects & _READING) and event.result.outcome not in _NOT_RUN
                 self.messages.append(ToolMessage(call_id=event.id, content=event.result.content))
+            case UserCommandEnded() if event.is_shared:
+                self.messages.append(UserMessage(text=shared_output(event)))
+                self.has_read = True
             case RepoAttached():
                 self.messages.append(event.pack)
+                self.has_read = True
             case RepoDetached():
                 self.messages = [m for m in self.messages if not (isinstance(m, Pack) and m.digest == event.digest)]
                 self.last_request = None
@@ -100,6 +124,8 @@ class Session:
                 self._note_sent(event)
             case StepEnded():
                 self._book(event)
+            case AsideEnded():
+                self._pay_aside(event.ended)
             case TasksChanged():
                 self.tasks = event.tasks
             case _:
@@ -112,6 +138,8 @@ class Session:
                 self.provider, self.model, self.mode = event.provider, event.model, event.mode
             case StepEnded() if event.usage is not None:
                 self._pay(event)
+            case AsideEnded():
+                self._pay_aside(event.ended)
             case MessageAdded():
                 self._call_ids.update(call.id for call in event.message.tool_calls)
             case _:
@@ -147,6 +175,11 @@ class Session:
             self.last_request = LastRequest(messages=self.sent.messages, mode=self.sent.mode, usage=event.usage)
             self.messages_at_last_step = len(self.messages)
         self._pay(event)
+
+    def _pay_aside(self, event: StepEnded) -> None:
+        if event.usage is not None:
+            self.is_estimate |= event.usage.is_estimate
+            self._pay(event)
 
     def _pay(self, event: StepEnded) -> None:
         total = event.cost.total if event.cost else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from dsterm.core.commands import JobState
 from dsterm.core.models import Usage
 from dsterm.core.pricing import cost_of
 from dsterm.core.status import Spend, Status
@@ -40,6 +41,9 @@ def snapshot(live: LiveSession, *, is_running: bool) -> Status:
         packs=session.packs,
         tasks=session.tasks,
         is_saved=live.journal.is_saved,
+        sandbox=live.sandbox,
+        is_trusted=live.parts.is_trusted,
+        running_jobs=sum(job.state is JobState.RUNNING for job in live.parts.commands.jobs() if job.is_background),
     )
 
 

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import asyncio
 
-import msgspec
-
-from dsterm.core.errors import DiskError, ToolError, WorkspaceError
-from dsterm.core.events import TasksChanged, ToolEnded, ToolProgress, ToolRequested
+from dsterm.core.errors import ToolError, WorkspaceError
+from dsterm.core.events import TasksChanged, ToolEnded, ToolRequested
 from dsterm.core.messages import ToolCall
 from dsterm.core.tools import Effect, Outcome, PreparedCall, ToolResult
-from dsterm.engine.approval import approve
+from dsterm.engine.deciding import decided
 from dsterm.engine.live import LiveSession
-from dsterm.engine.questions import NOBODY_TO_ASK
-from dsterm.engine.saved_run import run_saved
+from dsterm.engine.single_run import run_call
 from dsterm.engine.uninterrupted import uninterrupted
 from dsterm.llm.repair import parse_arguments
-from dsterm.policy.permissions import Verdict, decide
 
 
 async def run_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
@@ -34,7 +30,7 @@ async def run_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
             live.emit(TasksChanged(tasks=result.tasks))
 
     async def run_one(call: ToolCall, prepared: PreparedCall) -> None:
-        end(call, await _run(live, call, prepared))
+        end(call, await run_call(live, call, prepared))
 
     try:
         for call in calls:
@@ -48,17 +44,15 @@ async def run_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
             if isinstance(prepared, ToolResult):
                 end(call, prepared)
                 continue
-            decided = await _decided(live, call, prepared)
-            if isinstance(decided, ToolResult):
-                end(call, decided)
-                continue
-            prepared = decided
-            if _only_reads(prepared):
-                reads.append(asyncio.create_task(run_one(call, prepared)))
-            elif _is_brief(prepared):
-                await uninterrupted(run_one(call, prepared))
+            allowed = await decided(live, call, prepared)
+            if isinstance(allowed, ToolResult):
+                end(call, allowed)
+            elif _only_reads(allowed):
+                reads.append(asyncio.create_task(run_one(call, allowed)))
+            elif _is_brief(allowed):
+                await uninterrupted(run_one(call, allowed))
             else:
-                await run_one(call, prepared)
+                await run_one(call, allowed)
         await asyncio.gather(*reads)
     except asyncio.CancelledError:
         for task in reads:
@@ -81,12 +75,13 @@ def refuse_cut_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
 
 
 def _only_reads(prepared: PreparedCall) -> bool:
-    return set(prepared.plan.effects) == {Effect.READ}
+    return set(prepared.plan.effects) <= {Effect.READ, Effect.INSPECT, Effect.SECRETS}
 
 
 def _is_brief(prepared: PreparedCall) -> bool:
     """Whether the call is over in a moment once it runs, so that it is let finish and its true end is told."""
-    return Effect.WRITE in prepared.plan.effects and set(prepared.plan.effects) <= {Effect.READ, Effect.WRITE}
+    effects = set(prepared.plan.effects)
+    return Effect.WRITE in effects and effects <= {Effect.READ, Effect.WRITE, Effect.SECRETS}
 
 
 async def _prepare(live: LiveSession, call: ToolCall) -> PreparedCall | ToolResult:
@@ -95,28 +90,3 @@ async def _prepare(live: LiveSession, call: ToolCall) -> PreparedCall | ToolResu
         return await live.parts.toolbox.prepare(call.name, parse_arguments(call.arguments))
     except (ToolError, WorkspaceError) as error:
         return ToolResult(outcome=Outcome.FAILED, content=str(error))
-
-
-async def _decided(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> PreparedCall | ToolResult:
-    """What may run: the call, or what the user made of it; else the result that says why not."""
-    decision = decide(call.name, prepared.plan.effects, live.rules())
-    if decision.verdict is Verdict.ALLOW:
-        return prepared
-    if decision.verdict is Verdict.DENY:
-        return ToolResult(outcome=Outcome.REFUSED, content=decision.reason, summary="not allowed")
-    if not live.parts.can_ask:
-        content = (
-            f"Not allowed: {decision.reason}, and nobody can be asked in this run. Say what you would have changed."
-        )
-        return ToolResult(outcome=Outcome.REFUSED, content=content, summary=NOBODY_TO_ASK)
-    return await approve(live, call, prepared)
-
-
-async def _run(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> ToolResult:
-    clock = live.parts.clock
-    started = clock.monotonic()
-    try:
-        result = await run_saved(live, call.id, prepared, lambda text: live.emit(ToolProgress(id=call.id, text=text)))
-    except (ToolError, WorkspaceError, DiskError) as error:
-        result = ToolResult(outcome=Outcome.FAILED, content=str(error))
-    return msgspec.structs.replace(result, seconds=round(clock.monotonic() - started, 3))

@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
+from dsterm.core.commands import Job
 from dsterm.core.errors import DstermError
 from dsterm.core.events import NoticeLevel, Steered, StepEnded, TurnEnd, TurnEnded, TurnStarted
 from dsterm.core.messages import AssistantMessage, UserMessage
 from dsterm.core.models import PermissionMode
 from dsterm.core.provider import StopReason
 from dsterm.engine.branch import branch
+from dsterm.engine.check_loop import CheckLoop
+from dsterm.engine.deciding import may_run_in_the_open
 from dsterm.engine.live import LiveSession
+from dsterm.engine.planning import PLAN_NOTE, PLAN_OVER_NOTE
 from dsterm.engine.requests import next_request
 from dsterm.engine.rules import check_caps
 from dsterm.engine.step import run_step
 from dsterm.engine.tool_run import refuse_cut_calls, run_calls
+from dsterm.engine.typed_keys import masked_steering, settle_keys
 from dsterm.engine.undo_words import model_note
-
-_PLAN_NOTE = "[Plan mode is on: nothing may be changed or run. Read what you need and answer with a plan.]"
-_PLAN_OVER_NOTE = "[Plan mode is off: changes may be made again.]"
 
 _CUT_OFF = frozenset({StopReason.LENGTH, StopReason.CONTENT_FILTER, StopReason.INSUFFICIENT_RESOURCE})
 """Ends that can leave a tool call half written."""
 
 
-async def run_turn(live: LiveSession, prompt: str) -> None:
-    """Answer `prompt`. Events go out through `live`; nothing is raised for what a provider, a tool or the user does."""
+async def run_turn(live: LiveSession, prompt: str, data: str = "") -> TurnEnded:
+    """Answer `prompt`; how the turn ended. `data` goes to the model with it and is not shown as the user's words.
+
+    Events go out through `live`; nothing is raised for what a provider, a tool or the user does.
+    """
     ended = TurnEnded(reason=TurnEnd.FAILED, text="dsterm failed inside; see the log. Nothing that was shown is lost.")
-    live.emit(TurnStarted(prompt=prompt, note=await _note(live)))
+    prompt, objection = await settle_keys(live, prompt)
+    live.emit(TurnStarted(prompt=prompt, note="\n\n".join(filter(None, (await _note(live), data)))))
+    if objection:
+        ended = TurnEnded(reason=TurnEnd.FAILED, text=objection)
+        live.emit(ended)
+        return ended
     try:
-        ended = await _steps(live)
+        ended = await _checked_steps(live)
         live.repo = await live.parts.repo_state()
     except DstermError as error:
         ended = TurnEnded(reason=TurnEnd.FAILED, text=str(error))
@@ -37,13 +48,25 @@ async def run_turn(live: LiveSession, prompt: str) -> None:
         ended = TurnEnded(reason=TurnEnd.INTERRUPTED, text="stopped")
     finally:
         live.emit(ended)
+    return ended
+
+
+async def _checked_steps(live: LiveSession) -> TurnEnded:
+    """Steps until the model has answered and, where it edited, the user's checks pass or went back to it often enough."""
+    checks = CheckLoop(live, partial(may_run_in_the_open, live))
+    while True:
+        ended = await _steps(live)
+        failed = await checks.after(ended)
+        if failed is None:
+            return ended
+        live.emit(failed)
 
 
 async def _steps(live: LiveSession) -> TurnEnded:
     steps = 0
     while True:
         for text in live.steering:
-            live.emit(Steered(text=text))
+            live.emit(Steered(text=masked_steering(live, text)))
         live.steering.clear()
         stop = check_caps(live, steps)
         if stop is not None:
@@ -106,16 +129,23 @@ async def _note(live: LiveSession) -> str:
     live.repo = await live.parts.repo_state()
     said = [message.text for message in live.session.messages if isinstance(message, UserMessage)]
     notes = [model_note(branch(live.journal.envelopes))]
+    notes += [_job_note(job) for job in live.ended_jobs]
+    live.ended_jobs.clear()
     if not said:
         notes.insert(0, live.parts.note(live.repo))
-    was_planning = next((_PLAN_NOTE in text for text in reversed(said) if _is_about_plans(text)), False)
-    is_planning = live.permission_mode is PermissionMode.PLAN
+    was_planning = next((PLAN_NOTE in text for text in reversed(said) if _is_about_plans(text)), False)
+    is_planning = live.permission_mode is PermissionMode.PLAN and not live.only_reads
     if is_planning and not was_planning:
-        notes.append(_PLAN_NOTE)
+        notes.append(PLAN_NOTE)
     elif was_planning and not is_planning:
-        notes.append(_PLAN_OVER_NOTE)
+        notes.append(PLAN_OVER_NOTE)
     return "\n".join(note for note in notes if note)
 
 
+def _job_note(job: Job) -> str:
+    ending = f"exit code {job.exit_code}" if job.exit_code is not None else job.state.value
+    return f'[Job {job.id} in the background is over: {ending}. job(id="{job.id}", action="read") shows its output.]'
+
+
 def _is_about_plans(text: str) -> bool:
-    return _PLAN_NOTE in text or _PLAN_OVER_NOTE in text
+    return PLAN_NOTE in text or PLAN_OVER_NOTE in text

@@ -29,7 +29,7 @@ def prepare_output(*, is_json: bool) -> None:
 
 
 def print_answer(text: str) -> None:
-    """The answer, safe to show, with one line end. Errors as in `print_json`."""
+    """The answer, safe to show, with one line end; into a pipe too, as that may end at a terminal. Errors as in `print_json`."""
     _print(clean(text).rstrip("\n"))
 
 

@@ -26,6 +26,7 @@ class BlockKind(StrEnum):
     REASONING = "reasoning"
     ANSWER = "answer"
     TOOL = "tool"
+    COMMAND = "command"
     DIFF = "diff"
     NOTICE = "notice"
     ATTACH = "attach"

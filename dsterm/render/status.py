@@ -7,7 +7,7 @@ from dsterm.core.status import Spend, Status
 from dsterm.render.clean import clean_line
 from dsterm.render.style import Line, Span, Style, clipped
 from dsterm.render.width import cells, truncated
-from dsterm.render.wording import format_money, format_tokens
+from dsterm.render.wording import format_count, format_money, format_tokens
 
 _LONGEST_BRANCH = 24
 _NEARLY_FULL = 0.8
@@ -16,11 +16,15 @@ Group = tuple[Span, ...]
 
 
 def status_line(status: Status, width: int) -> Line:
-    """One line of at most `width` cells. Where it is narrow, hit share, branch and turn go, in this order; the total stays."""
-    optional = ["hit", "branch", "turn"]
+    """One line of at most `width` cells. Where it is narrow, parts go one after the other; permission and total stay.
+
+    First the hit share, then the branch, whether the folder is trusted, jobs, the turn; that nothing confines commands goes last.
+    """
+    optional = ["hit", "branch", "trust", "jobs", "turn", "sandbox"]
     groups = _groups(status)
     while True:
-        left = _joined([groups["control"], groups.get("branch", ()), groups["window"], groups.get("hit", ())], "   ")
+        control = _joined([groups["control"], *(groups.get(name, ()) for name in ("sandbox", "trust", "jobs"))], "  ")
+        left = _joined([control, groups.get("branch", ()), groups["window"], groups.get("hit", ())], "   ")
         right = _joined([groups.get("turn", ()), groups["total"]], "  ")
         room = width - 2 - _width(right) - _width(left)
         if room >= 3 or not optional:
@@ -45,10 +49,15 @@ def _groups(status: Status) -> dict[str, Group]:
         control.append((Span("not saved", Style.WARNING),))
     groups = {
         "control": _joined(control, "  "),
+        "sandbox": (Span("sandbox", Style.DIM),) if status.sandbox else (Span("no sandbox", Style.WARNING),),
         "window": _window(status),
         "turn": _spend("turn", status.turn),
         "total": _spend("total", status.session),
     }
+    if not status.is_trusted:
+        groups["trust"] = (Span("untrusted", Style.DIM),)
+    if status.running_jobs:
+        groups["jobs"] = (Span(format_count(status.running_jobs, "job")),)
     if status.branch:
         branch = truncated(clean_line(status.branch), _LONGEST_BRANCH)
         groups["branch"] = (Span(f"{branch}±{status.dirty_files}" if status.dirty_files else branch, Style.DIM),)

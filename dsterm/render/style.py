@@ -39,10 +39,16 @@ class Style(StrEnum):
     FUNCTION = "function"
     TYPE = "type"
     OPERATOR = "operator"
+    RED = "red"
+    GREEN = "green"
+    YELLOW = "yellow"
+    BLUE = "blue"
+    MAGENTA = "magenta"
+    CYAN = "cyan"
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
-    """A run of text in one role; the text is clean and holds neither newline nor tab."""
+    """A run of text in one role; the text is clean and holds neither newline nor tab. `reverse` swaps letters and background."""
 
     text: str
     style: Style = Style.TEXT
@@ -50,10 +56,11 @@ class Span(msgspec.Struct, frozen=True, gc=False):
     italic: bool = False
     underline: bool = False
     strike: bool = False
+    reverse: bool = False
 
     def with_text(self, text: str) -> Span:
         """The same look for another text."""
-        return Span(text, self.style, self.bold, self.italic, self.underline, self.strike)
+        return Span(text, self.style, self.bold, self.italic, self.underline, self.strike, self.reverse)
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):

@@ -33,6 +33,12 @@ _INSTEAD = {
     Style.REMOVED: Style.ERROR,
     Style.ADDED_INLINE: Style.ADDED,
     Style.REMOVED_INLINE: Style.REMOVED,
+    Style.RED: Style.ERROR,
+    Style.GREEN: Style.SUCCESS,
+    Style.YELLOW: Style.WARNING,
+    Style.BLUE: Style.ACCENT,
+    Style.MAGENTA: Style.KEYWORD,
+    Style.CYAN: Style.LINK,
 }
 
 

@@ -9,9 +9,12 @@ import msgspec
 from dsterm.core.diff import FileDiff
 from dsterm.core.messages import ToolCall
 from dsterm.core.tools import Outcome, Plan, ToolResult
+from dsterm.render.ansi import plain_output
 from dsterm.render.blocks import Block, BlockKind, text_height
 from dsterm.render.clean import clean, clean_code, clean_line
+from dsterm.render.command_details import command_lines, description_lines, place_lines, reason_lines
 from dsterm.render.diff import change_counts
+from dsterm.render.output import TAIL, LiveOutput, output_lines
 from dsterm.render.style import Line, Span, Style, indented, spread
 from dsterm.render.wording import format_count, format_seconds, format_tokens
 from dsterm.render.wrap import fold
@@ -20,6 +23,7 @@ SHOWN_RESULT = 200
 """Screen lines of an argument or a result that an open call shows, about."""
 
 _INDENT = (Span("   "),)
+_COMMAND_TOOLS = frozenset({"bash", "job"})
 _TELLING = ("path", "file_path", "pattern", "query", "command", "url")
 _STATES = {
     Outcome.DONE: ("●", Style.SUCCESS, "done"),
@@ -45,7 +49,7 @@ class ToolBlock(Block):
         self._count = count
         self._plan: Plan | None = None
         self._written = 0
-        self._progress: list[str] = []
+        self._progress: LiveOutput | None = None
         self._started: float | None = None
         self._second = 0
         self._is_asking = False
@@ -57,7 +61,11 @@ class ToolBlock(Block):
         parts = [f"{clean_line(self.name)} {self.subject}".strip()]
         if self.call:
             parts.append(clean(self.call.arguments))
-        parts.append(clean(self.result.content if self.result else "".join(self._progress)))
+        if self.result:
+            content = self.result.content
+            parts.append(plain_output(content) if self._is_of_command else clean(content))
+        elif self._progress:
+            parts.append(self._progress.source)
         return "\n".join(filter(None, parts))
 
     @property
@@ -127,7 +135,9 @@ class ToolBlock(Block):
 
     def progress(self, text: str) -> None:
         """Output while it runs."""
-        self._progress.append(text)
+        if self._progress is None:
+            self._progress = LiveOutput()
+        self._progress.feed(text)
         self.touch()
 
     def tick(self, now: float) -> None:
@@ -139,7 +149,7 @@ class ToolBlock(Block):
         """The call has its answer."""
         self.result = result
         self.tokens = self._count(result.content)
-        self._progress.clear()
+        self._progress = None
         self._is_asking = False
         self.touch()
 
@@ -148,16 +158,28 @@ class ToolBlock(Block):
         self.end(ToolResult(outcome=Outcome.CANCELLED, content=""))
 
     def draw(self, width: int, now: float) -> list[Line]:
-        """The line; open, arguments and result below it."""
+        """The line; below it the last lines of a running command; open, what it does and all that came of it."""
         line = self.line(width, now)
-        if not self._is_open:
-            return [line]
         inner = max(width - 4, 8)
-        details = [*self._argument_lines(inner)]
-        output = self.result.content if self.result else "".join(self._progress)
-        if output.strip():
-            details.extend(_text_lines(output.strip("\n"), inner, Style.CODE))
-        return [line, *indented(details, _INDENT, _INDENT)]
+        if not self._is_open:
+            return [line, *indented(self._progress.tail(inner), _INDENT, _INDENT)] if self._progress else [line]
+        details = [*self._what_lines(width), *indented(self._output_lines(inner), _INDENT, _INDENT)]
+        return [line, *details]
+
+    def _what_lines(self, width: int) -> list[Line]:
+        command = self._plan.command if self._plan else None
+        if self._plan is None or command is None:
+            return indented(self._argument_lines(max(width - 4, 8)), _INDENT, _INDENT)
+        facts = [*place_lines(command, width), *reason_lines(self._plan.concerns, width)]
+        return [*command_lines(command.command, width), *facts, *description_lines(command.description, width)]
+
+    def _output_lines(self, width: int) -> list[Line]:
+        if self.result is None:
+            return self._progress.all_lines(width) if self._progress else []
+        content = self.result.content.strip("\n")
+        if self._is_of_command:
+            return output_lines(content, width)
+        return _text_lines(content, width, Style.CODE) if content.strip() else []
 
     def line(self, width: int, now: float) -> Line:
         """State, name and subject at the left, what it brought and cost at the right."""
@@ -167,8 +189,10 @@ class ToolBlock(Block):
         return spread(left, self._right(now), width - 1)
 
     def guess_height(self, width: int) -> int:
-        """One line unless it is open."""
-        return 1 if self.is_folded else text_height(self.source, width)
+        """One line unless it is open or shows what it prints."""
+        if self.is_folded:
+            return TAIL + 1 if self._progress else 1
+        return text_height(self.source, width)
 
     def _right(self, now: float) -> tuple[Span, ...]:
         if self.result is None:
@@ -176,12 +200,25 @@ class ToolBlock(Block):
         _, style, word = _STATES[self.result.outcome]
         summary = clean_line(self.result.summary)
         if self.result.outcome is not Outcome.DONE:
-            return (Span(summary or word, style),)
+            cost = f"  {format_seconds(self.result.seconds)}  {format_tokens(self.tokens)} tok"
+            return (Span(summary or word, style), *((Span(cost, Style.DIM),) if self._has_run else ()))
         parts = [summary] if summary and not self.result.diffs else []
         if self.result.seconds >= 0.1 or not summary:
             parts.append(format_seconds(self.result.seconds))
         parts.append(f"{format_tokens(self.tokens)} tok")
         return (*self._counts(self.result.diffs), Span("  ".join(parts), Style.DIM))
+
+    @property
+    def _is_of_command(self) -> bool:
+        """Whether its result is what a command printed, colours and all."""
+        return self.name in _COMMAND_TOOLS or (self._plan is not None and self._plan.command is not None)
+
+    @property
+    def _has_run(self) -> bool:
+        """Whether a command ran, however it ended."""
+        return (
+            self.result is not None and self.result.seconds > 0 and self._plan is not None and bool(self._plan.command)
+        )
 
     def _waiting(self, now: float) -> str:
         if self._is_asking:

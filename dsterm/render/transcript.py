@@ -14,6 +14,8 @@ from dsterm.core.events import Envelope, Event
 from dsterm.core.models import Price
 from dsterm.render.block_list import BlockList
 from dsterm.render.blocks import Block, BlockKind, Note, NoteBlock, PromptBlock
+from dsterm.render.command_blocks import RunBlock
+from dsterm.render.command_view import CommandView
 from dsterm.render.notes import changed_note, ended_note, notice_note, pack_note, retried_note, unknown_note
 from dsterm.render.reads import ReadsBlock
 from dsterm.render.reasoning import ReasoningBlock
@@ -44,6 +46,7 @@ class Transcript:
     ) -> None:
         self._list = BlockList()
         self._step = StepView(self._list, count, title or short_title, fold)
+        self._commands = CommandView(self._list, title or short_title)
         self._zone = zone
         self._lane = lane
         self._calls: dict[str, ToolBlock] = {}
@@ -70,6 +73,7 @@ class Transcript:
             self._step.reasoning.tick(now)
         for block in self._calls.values():
             block.tick(now)
+        self._commands.tick(now)
 
     def fold_reasoning(self, is_folded: bool) -> None:
         """Fold all reasoning to one line each, or unfold all of it."""
@@ -78,9 +82,9 @@ class Transcript:
                 block.set_folded(is_folded=is_folded)
 
     def fold_tools(self, is_folded: bool) -> None:
-        """Fold all tool calls to one line each, or unfold all of them."""
+        """Fold all tool calls and commands, or unfold all of them."""
         for block in self._list.blocks:
-            if isinstance(block, ToolBlock | ReadsBlock):
+            if isinstance(block, ToolBlock | ReadsBlock | RunBlock):
                 block.set_folded(is_folded=is_folded)
 
     def show(self, envelope: Envelope) -> None:
@@ -98,6 +102,8 @@ class Transcript:
             case events.ToolProgress(id=call_id, text=text):
                 if block := self._calls.get(call_id):
                     block.progress(text)
+                else:
+                    self._commands.progress(call_id, text)
             case _:
                 self._show_durable(event, envelope)
 
@@ -122,7 +128,8 @@ class Transcript:
             case events.ToolRequested() | events.ToolEnded() | questions.QuestionAsked() | questions.QuestionAnswered():
                 self._show_call(event, envelope.at.timestamp())
             case _:
-                self._show_state(event)
+                if not self._commands.show(event, envelope.at.timestamp()):
+                    self._show_state(event)
 
     def _show_call(
         self,
@@ -170,6 +177,7 @@ class Transcript:
         for block in self._calls.values():
             block.stop()
         self._calls.clear()
+        self._commands.stop()
         self._asking.clear()
         note = ended_note(event)
         if note:

@@ -6,15 +6,18 @@ from decimal import ROUND_HALF_UP, Decimal
 
 _FOUR = Decimal("0.0001")
 _TWO = Decimal("0.01")
+_FINE = Decimal("0.001")
 
 
-def format_money(dollars: Decimal | None, *, is_estimate: bool = False) -> str:
+def format_money(dollars: Decimal | None, *, is_estimate: bool = False, is_fine: bool = False) -> str:
     """US dollars: four decimals below $1, two from $1, `~` before an estimate, `unknown` for None.
 
-    What is there but would round to nothing is `<$0.0001`.
+    What is there but would round to nothing is `<$0.0001`; `is_fine` gives sums below a tenth of a cent two digits instead.
     """
     if dollars is None:
         return "unknown"
+    if is_fine and 0 < dollars < _FINE:
+        return f"{'~' if is_estimate else ''}${dollars.quantize(Decimal(1).scaleb(dollars.adjusted() - 1), ROUND_HALF_UP):f}"
     rounded = dollars.quantize(_FOUR, ROUND_HALF_UP)
     if dollars > 0 and rounded == 0:
         return f"<${_FOUR}"

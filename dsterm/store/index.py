@@ -12,8 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
 from dsterm.core.errors import DiskError
-from dsterm.core.events import Envelope, StepEnded, StepStarted
+from dsterm.core.events import AsideEnded, Envelope, StepEnded, StepStarted
 from dsterm.core.text import valid_text
 from dsterm.store.disk import make_private_folder
 from dsterm.store.index_tables import connect, create, insert, is_corrupt, prepare, select
@@ -45,7 +47,7 @@ class Index:
         self._use(lambda _connection: None)
 
     def add(self, session_id: str, folder: Path, envelope: Envelope) -> None:
-        """Take in one event as it happens; only those that begin and end a step matter."""
+        """Take in one event as it happens; only those that begin and end a request matter."""
         row = self._row_of(session_id, valid_text(str(folder)), envelope, self._started)
         if row is not None:
             self._use(lambda connection: insert(connection, [row]))
@@ -161,20 +163,30 @@ class Index:
                 started[place] = beginning
             case StepEnded() as end:
                 start = started.pop(place, None)
-                return StepRow(
-                    session=session,
-                    seq=envelope.seq,
-                    at=envelope.at,
-                    folder=folder,
-                    provider=start.provider if start else "",
-                    model=end.model,
-                    mode=start.mode.value if start else "",
-                    lane=envelope.lane,
-                    stop=end.stop.value,
-                    is_demo=end.is_demo,
-                    usage=end.usage,
-                    cost=end.cost,
-                )
+                source = (start.provider, start.mode.value) if start else ("", "")
+                return _row(session, folder, envelope, end, source)
+            case AsideEnded() as aside:
+                row = _row(session, folder, envelope, aside.ended, (aside.provider, aside.mode.value))
+                return msgspec.structs.replace(row, purpose=aside.purpose)
             case _:
                 pass
         return None
+
+
+def _row(session: str, folder: str, envelope: Envelope, end: StepEnded, source: tuple[str, str]) -> StepRow:
+    """The row of a request that ended; `source` is the provider and the mode it went to."""
+    provider, mode = source
+    return StepRow(
+        session=session,
+        seq=envelope.seq,
+        at=envelope.at,
+        folder=folder,
+        provider=provider,
+        model=end.model,
+        mode=mode,
+        lane=envelope.lane,
+        stop=end.stop.value,
+        is_demo=end.is_demo,
+        usage=end.usage,
+        cost=end.cost,
+    )

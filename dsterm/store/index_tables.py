@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import sqlite3
 
 _BUSY_SECONDS = 5.0
-_VERSION = 1
+_VERSION = 2
 _COLUMNS = (
     "session, seq, at, folder, provider, model, mode, lane, stop, is_demo, has_usage, is_estimate,"
-    " prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, hit, miss, output"
+    " prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, hit, miss, output, purpose"
 )
 _SCHEMA = (
     "DROP TABLE IF EXISTS steps",
@@ -30,7 +30,7 @@ _SCHEMA = (
         is_demo INTEGER NOT NULL, has_usage INTEGER NOT NULL, is_estimate INTEGER NOT NULL,
         prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
         cached_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
-        hit TEXT, miss TEXT, output TEXT,
+        hit TEXT, miss TEXT, output TEXT, purpose TEXT NOT NULL,
         PRIMARY KEY (session, seq)) WITHOUT ROWID""",
     "CREATE INDEX steps_at ON steps (at)",
     "CREATE TABLE logs (session TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID",
@@ -116,6 +116,7 @@ def _values(row: StepRow) -> tuple[str | int | None, ...]:
         usage.cached_tokens,
         usage.reasoning_tokens,
         *parts,
+        row.purpose,
     )
 
 
@@ -139,7 +140,7 @@ def select(connection: sqlite3.Connection, asked: Asked) -> list[StepRow]:
 
 def _row(values: tuple[str, ...]) -> StepRow:
     session, seq, at, folder, provider, model, mode, lane, stop, is_demo, has_usage, is_estimate, *figures = values
-    prompt, completion, cached, reasoning, hit, miss, output = figures
+    prompt, completion, cached, reasoning, hit, miss, output, purpose = figures
     usage = Usage(
         prompt_tokens=int(prompt),
         completion_tokens=int(completion),
@@ -160,6 +161,7 @@ def _row(values: tuple[str, ...]) -> StepRow:
         is_demo=bool(is_demo),
         usage=usage if has_usage else None,
         cost=None if hit is None else Cost(hit=Decimal(hit), miss=Decimal(miss), output=Decimal(output)),
+        purpose=purpose,
     )
 
 

@@ -13,7 +13,10 @@ from dsterm.core.models import Cost, Usage
 
 
 class StepRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One request: where and when, what served it, what it used (None: not known) and cost (None: not known)."""
+    """One request: where and when, what served it, what it used (None: not known) and cost (None: not known).
+
+    `purpose` is what it was for beside the conversation, empty for a step of it.
+    """
 
     session: str
     seq: int
@@ -27,6 +30,7 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     is_demo: bool
     usage: Usage | None
     cost: Cost | None
+    purpose: str = ""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +52,7 @@ class Grouping(StrEnum):
     PROVIDER = "provider"
     MODEL = "model"
     MODE = "mode"
+    PURPOSE = "purpose"
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,3 +104,5 @@ def _group_of(row: StepRow, grouping: Grouping) -> str:
             return row.model
         case Grouping.MODE:
             return row.mode
+        case Grouping.PURPOSE:
+            return row.purpose or "conversation"

@@ -43,6 +43,10 @@ class Paths(msgspec.Struct, frozen=True):
         """The file with the API key of `provider`, readable by the user alone."""
         return self.config / "keys" / provider
 
+    def keyring_mark(self, provider: str) -> Path:
+        """The file that says that the key of `provider` is in the keyring of the system."""
+        return self.config / "keyring" / provider
+
     @property
     def sessions(self) -> Path:
         """The folder of session logs: the truth."""
@@ -79,6 +83,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.state / "checkpoints"
 
     @property
+    def command_logs(self) -> Path:
+        """The folder of the whole output of commands."""
+        return self.state / "commands"
+
+    @property
     def logs(self) -> Path:
         """The folder of debug logs."""
         return self.state / "logs"
@@ -87,6 +96,11 @@ class Paths(msgspec.Struct, frozen=True):
     def clones(self) -> Path:
         """The folder of repositories cloned to be attached."""
         return self.cache / "clones"
+
+    @property
+    def project_caches(self) -> Path:
+        """The folder with one folder a project, where its sandboxed commands keep what they download."""
+        return self.cache / "projects"
 
 
 def find_paths(environment: Mapping[str, str], platform: str, home: Path) -> Paths:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -14,7 +15,10 @@ from dsterm.core.errors import SettingsError
 from dsterm.core.models import PermissionMode, ThinkingMode
 
 _MOST_OUTPUT = 393_216
+_LONGEST_TIMEOUT = 3600
 _LONGEST_SHOWN = 60
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _CHOICES: dict[str, type[StrEnum]] = {
     "mode": ThinkingMode,
@@ -35,6 +39,12 @@ _ALLOWED = {
     "append_system_prompt": "text",
     "allowed_tools": "a list of tool names",
     "disallowed_tools": "a list of tool names",
+    "sandbox": "true or false",
+    "sandbox_network": "true or false",
+    "mask_secrets": "true or false",
+    "command_timeout": f"seconds, a whole number from 1 to {_LONGEST_TIMEOUT:,}",
+    "checks": "a list of commands, one line each, without control characters",
+    "add_dirs": "a list of folders, without control characters",
     "mouse": "true or false",
     "debug": "true or false",
 }
@@ -71,6 +81,11 @@ def shown(value: object) -> str:
     return plain if len(plain) <= _LONGEST_SHOWN else f"{plain[:_LONGEST_SHOWN]}…"
 
 
+def is_command(text: str) -> bool:
+    """Whether `text` can be shown and run as one line: not blank, nothing in it that a screen would hide or obey."""
+    return bool(text.strip()) and text.isprintable()
+
+
 def _is_usable(key: str, value: object) -> bool:
     match key, value:
         case ("budget", Decimal() as dollars):
@@ -79,6 +94,12 @@ def _is_usable(key: str, value: object) -> bool:
             return 1 <= tokens <= _MOST_OUTPUT
         case ("max_turns" | "max_steps" | "attach_cap", int() as number):
             return number >= 1
+        case ("command_timeout", int() as seconds):
+            return 1 <= seconds <= _LONGEST_TIMEOUT
+        case ("checks", tuple() as commands):
+            return all(is_command(command) for command in commands)
+        case ("add_dirs", tuple() as folders):
+            return all(bool(folder.strip()) and not _CONTROL.search(folder) for folder in folders)
         case ("base_url", str() as address):
             return not address or _is_address(address)
         case ("provider" | "model" | "theme", str() as name):

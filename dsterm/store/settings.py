@@ -6,6 +6,7 @@ A project may only tighten: whatever else its file says is ignored with a notice
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
@@ -17,10 +18,14 @@ from dsterm.core.config import Config
 from dsterm.core.errors import SettingsError
 from dsterm.core.models import PermissionMode
 from dsterm.store.paths import Paths
-from dsterm.store.setting_values import check_value, shown
+from dsterm.store.setting_values import check_value, is_command, shown
 
 _MOST_BYTES = 1_000_000
-_TIGHTENING = ("permission_mode", "budget", "max_turns", "disallowed_tools")
+_STRICT_SWITCHES = {"sandbox": True, "sandbox_network": False, "mask_secrets": True}
+TIGHTENING = ("permission_mode", "budget", "max_turns", "disallowed_tools", "command_timeout", *_STRICT_SWITCHES)
+"""The settings that a project may make stricter; it can set no others."""
+_MOST_CHECKS = 5
+_LONGEST_CHECK = 300
 _STRICTEST_FIRST = (
     PermissionMode.PLAN,
     PermissionMode.ASK,
@@ -29,27 +34,36 @@ _STRICTEST_FIRST = (
     PermissionMode.YOLO,
 )
 _KEY_WORDS = ("key", "token", "secret")
+_ADDING_UP = ("disallowed_tools", "add_dirs")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds, where each value comes from (`default`, a file, a variable or a flag), and what was ignored and why."""
+    """What holds, where each value comes from (`default`, a file, a variable or a flag), and what was ignored and why.
+
+    `proposed_checks` are commands that a project would like to have run; they only run when the user takes them.
+    """
 
     config: Config
     origins: Mapping[str, str]
     notices: tuple[str, ...] = ()
+    proposed_checks: tuple[str, ...] = ()
 
 
 class _Layers:
-    """Values as they pile up; a later layer wins, but `disallowed_tools` add up, as a ban is never lifted by another ban."""
+    """Values as they pile up; a later layer wins, but `disallowed_tools` and `add_dirs` add up.
+
+    A ban is never lifted by another ban, and to add a folder takes none away.
+    """
 
     def __init__(self) -> None:
         self.values: dict[str, object] = msgspec.structs.asdict(Config())
         self.origins = dict.fromkeys(self.values, "default")
         self.notices: list[str] = []
+        self.proposed_checks: tuple[str, ...] = ()
 
     def put(self, key: str, value: object, origin: str) -> None:
-        if key == "disallowed_tools":
-            value = tuple(dict.fromkeys((*self._tools(), *_as_tools(value))))
+        if key in _ADDING_UP:
+            value = tuple(dict.fromkeys((*_as_texts(self.values[key]), *_as_texts(value))))
         self.values[key] = value
         self.origins[key] = origin
 
@@ -61,6 +75,8 @@ class _Layers:
             self.notices.append(f"{origin}: `{key}` would loosen what you set, so it is ignored.")
 
     def _is_stricter(self, key: str, value: object) -> bool:
+        if key in _STRICT_SWITCHES:
+            return value is _STRICT_SWITCHES[key] and value is not self.values[key]
         match value, self.values[key]:
             case PermissionMode() as new, PermissionMode() as old:
                 return _STRICTEST_FIRST.index(new) < _STRICTEST_FIRST.index(old)
@@ -71,16 +87,14 @@ class _Layers:
             case _:
                 return key == "disallowed_tools"
 
-    def _tools(self) -> tuple[str, ...]:
-        return _as_tools(self.values["disallowed_tools"])
-
 
 def load_settings(
     paths: Paths, environment: Mapping[str, str], flags: Mapping[str, object], project: Path | None
 ) -> Settings:
     """Everything that was set, by anyone. `flags` has the names of Config's fields, None where a flag was not given.
 
-    `project` is the folder whose `.dsterm/config.toml` counts. SettingsError names the place, the key and what is allowed.
+    `project` is the folder whose `.dsterm/config.toml` counts, None where the user trusts none: then nothing of it is read.
+    SettingsError names the place, the key and what is allowed.
     """
     layers = _Layers()
     _add_user_file(layers, paths.config_file)
@@ -97,7 +111,12 @@ def load_settings(
                 raise SettingsError(f"{flag} is no setting.{_nearest(key)}")
             layers.put(key, check_value(key, _from_flag(key, value), flag, is_text=True), flag)
     config = msgspec.convert(layers.values, Config)
-    return Settings(config=config, origins=layers.origins, notices=tuple(layers.notices))
+    return Settings(
+        config=config,
+        origins=layers.origins,
+        notices=tuple(layers.notices),
+        proposed_checks=layers.proposed_checks,
+    )
 
 
 def _add_user_file(layers: _Layers, path: Path) -> None:
@@ -114,13 +133,28 @@ def _add_user_file(layers: _Layers, path: Path) -> None:
 def _add_project_file(layers: _Layers, path: Path) -> None:
     ignored = []
     for key, value in _read_table(path).items():
-        if key in _TIGHTENING:
+        if key in TIGHTENING:
             layers.tighten(key, check_value(key, value, str(path)), str(path))
+        elif key == "checks":
+            _propose_checks(layers, value, str(path))
         else:
             ignored.append(shown(key))
     if ignored:
         some = ", ".join(ignored[:5]) + (" and more" if len(ignored) > 5 else "")
-        layers.notices.append(f"{path}: ignored {some}. A project may only tighten {', '.join(_TIGHTENING)}.")
+        layers.notices.append(f"{path}: ignored {some}. A project may only tighten {', '.join(TIGHTENING)}.")
+
+
+def _propose_checks(layers: _Layers, value: object, origin: str) -> None:
+    """Take up what a project proposes, which nothing runs yet; all of it or nothing."""
+    commands = [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
+    is_usable = isinstance(value, list) and len(commands) == len(value) <= _MOST_CHECKS
+    if is_usable and all(is_command(command) and len(command) <= _LONGEST_CHECK for command in commands):
+        layers.proposed_checks = tuple(dict.fromkeys(commands))
+    else:
+        layers.notices.append(
+            f"{origin}: `checks` is ignored; a project may propose at most {_MOST_CHECKS} commands, each one line of at most "
+            f"{_LONGEST_CHECK} characters."
+        )
 
 
 def _read_table(path: Path) -> dict[str, object]:
@@ -154,11 +188,17 @@ def _nearest(key: str) -> str:
 
 
 def _from_text(key: str, text: str) -> object:
-    """A variable's text as the setting wants it: tools are separated by commas or blanks."""
+    """A variable's text as the setting wants it: tools are separated by commas or blanks, checks by lines, folders as in PATH."""
+    if key == "checks":
+        return [line for line in text.splitlines() if line.strip()]
+    if key == "add_dirs":
+        return [folder for folder in text.split(os.pathsep) if folder]
     return text.replace(",", " ").split() if key.endswith("_tools") else text
 
 
 def _from_flag(key: str, value: object) -> object:
+    if key in {"checks", "add_dirs"}:
+        return [value] if isinstance(value, str) else value
     if not key.endswith("_tools"):
         return value
     entries = [value] if isinstance(value, str) else value
@@ -167,5 +207,5 @@ def _from_flag(key: str, value: object) -> object:
     return [name for entry in entries for name in str(entry).replace(",", " ").split()]
 
 
-def _as_tools(value: object) -> tuple[str, ...]:
+def _as_texts(value: object) -> tuple[str, ...]:
     return tuple(str(name) for name in value) if isinstance(value, list | tuple) else ()

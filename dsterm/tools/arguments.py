@@ -29,7 +29,11 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "todos": ("tasks", "items"),
     "offset": ("start_line", "line_offset"),
     "replace_all": ("all",),
-    "command": ("cmd",),
+    "command": ("cmd", "script"),
+    "workdir": ("cwd", "working_directory", "dir", "path"),
+    "timeout_ms": ("timeout", "timeout_milliseconds"),
+    "run_in_background": ("background", "is_background", "in_background"),
+    "id": ("job_id", "job"),
 }
 
 
@@ -110,8 +114,10 @@ def _folded(name: str) -> str:
 
 
 def _decoded(value: object, kind: object) -> object:
-    """The list in a text that was encoded once more, where a list is wanted."""
+    """The list in a text that was encoded once more, where a list is wanted; a number as text where text is."""
     plain = typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind
+    if plain is str and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
     wants_list = typing.get_origin(plain) in {tuple, list}
     if not (wants_list and isinstance(value, str)):
         return value

@@ -13,6 +13,7 @@ from dsterm.core.errors import ToolError
 from dsterm.core.tools import Effect, Outcome, Plan, PreparedCall, Progress, ToolResult
 from dsterm.core.workspace import Workspace
 from dsterm.tools.read_record import ReadRecord
+from dsterm.tools.secret_files import resolved, secret_concerns
 from dsterm.tools.syntax_check import new_problem
 
 _MOST_PROBLEMS = 10
@@ -35,11 +36,13 @@ class FileChange(msgspec.Struct, frozen=True, kw_only=True):
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """Changes that go together, the diffs that show them, and what to tell the model of how they were matched.
 
+    `named` are the files as the model named them.
     `is_whole`: the model gave the whole content, so it need not read the files to know them.
     """
 
     changes: Mapping[Path, FileChange]
     diffs: tuple[FileDiff, ...]
+    named: tuple[str, ...]
     notes: tuple[str, ...] = ()
     is_whole: bool = False
 
@@ -75,7 +78,10 @@ def prepare_changes(workspace: Workspace, record: ReadRecord, planned: Planned) 
         )
 
     subject = diffs[0].path if len(diffs) == 1 else f"{len(diffs)} files"
-    return PreparedCall(plan=Plan(effects=(Effect.WRITE,), subject=subject, diffs=diffs), run=run)
+    changed = {workspace.display(path): path for path in planned.changes}
+    concerns = secret_concerns(workspace, {**changed, **resolved(workspace, planned.named)})
+    effects = (Effect.WRITE, Effect.SECRETS) if concerns else (Effect.WRITE,)
+    return PreparedCall(plan=Plan(effects=effects, subject=subject, diffs=diffs, concerns=concerns), run=run)
 
 
 def content_of(workspace: Workspace, path: Path) -> bytes | None:

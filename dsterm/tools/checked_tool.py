@@ -40,4 +40,7 @@ def _with_note(prepared: PreparedCall, note: str) -> PreparedCall:
         result = await prepared.run(progress)
         return msgspec.structs.replace(result, content=f"{result.content}\n{note}")
 
-    return PreparedCall(plan=prepared.plan, run=run)
+    wider = prepared.wider
+    return PreparedCall(
+        plan=prepared.plan, run=run, wider=(lambda lack: _with_note(wider(lack), note)) if wider else None
+    )

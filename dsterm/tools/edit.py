@@ -59,7 +59,8 @@ def _plan_edit(workspace: Workspace, record: ReadRecord, path: Path, arguments: 
     diff = msgspec.structs.replace(diff, note=notes_between(before, after, diff))
     notes = (landing.note,) if landing.note else ()
     changes = {path: FileChange(before=before, after=after)}
-    return prepare_changes(workspace, record, Planned(changes=changes, diffs=(diff,), notes=notes))
+    planned = Planned(changes=changes, diffs=(diff,), named=(arguments.file_path,), notes=notes)
+    return prepare_changes(workspace, record, planned)
 
 
 def _landing(file: TextFile, old: str, new: str, *, replace_all: bool) -> Landing:

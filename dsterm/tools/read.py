@@ -13,6 +13,7 @@ from dsterm.core.tools import Effect, Outcome, Plan, PreparedCall, Progress, Too
 from dsterm.core.workspace import Workspace
 from dsterm.tools.checked_tool import CheckedTool
 from dsterm.tools.read_record import ReadRecord
+from dsterm.tools.secret_files import secret_concerns
 from dsterm.tools.text_encoding import showable
 from dsterm.tools.text_file import decode
 from dsterm.tools.truncate import fitting, shorten
@@ -34,8 +35,12 @@ class ReadArguments(msgspec.Struct, frozen=True):
 def read_tool(workspace: Workspace, record: ReadRecord) -> Tool:
     """`read` over `workspace`; what it shows is noted in `record`."""
 
-    async def plan(arguments: ReadArguments) -> PreparedCall:
+    async def prepare(arguments: ReadArguments) -> PreparedCall:
         path = workspace.resolve(arguments.file_path)
+        found = workspace.facts(path)
+        # The names in a folder are no secrets.
+        is_folder = found is not None and found.is_folder
+        concerns = () if is_folder else secret_concerns(workspace, {arguments.file_path: path})
         if arguments.offset is not None and arguments.offset < 1:
             raise ToolError("offset counts lines from 1. Leave it out to start at the first.")
         if arguments.limit is not None and arguments.limit < 1:
@@ -45,14 +50,18 @@ def read_tool(workspace: Workspace, record: ReadRecord) -> Tool:
             facts = workspace.facts(path)
             if facts and facts.is_folder:
                 return await _list_folder(workspace, path)
+            if is_folder:
+                raise ToolError(f"{workspace.display(path)} was a folder just now. Read it again.")
             data = await asyncio.to_thread(workspace.read, path)
             result = _show_lines(showable(decode(data, workspace.display(path)).text), arguments)
             record.note(path, data)
             return result
 
-        return PreparedCall(plan=Plan(effects=(Effect.READ,), subject=workspace.display(path)), run=run)
+        effects = (Effect.READ, Effect.SECRETS) if concerns else (Effect.READ,)
+        plan = Plan(effects=effects, subject=workspace.display(path), concerns=concerns)
+        return PreparedCall(plan=plan, run=run)
 
-    return CheckedTool("read", ReadArguments, plan)
+    return CheckedTool("read", ReadArguments, prepare)
 
 
 def _show_lines(text: str, arguments: ReadArguments) -> ToolResult:

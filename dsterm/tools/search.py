@@ -18,7 +18,7 @@ _NO_REPOSITORY = b"not a git repository"
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """What to find: a regular expression, below `place` (relative to the workspace), in files that match `include`."""
+    """What to find: a regular expression, below `place` (as the workspace shows it), in files that match `include`."""
 
     pattern: str
     place: str
@@ -50,6 +50,8 @@ async def search_by_ripgrep(workspace: Workspace, search: Search) -> list[Match]
 
 async def search_by_git(workspace: Workspace, search: Search) -> list[Match]:
     """The same with `git grep`, in folders without a repository too."""
+    if search.place.startswith("/"):
+        raise ToolError("Added folders are searched with ripgrep, which is not installed. Use glob and read there.")
     included = (
         [f":(glob){_below(search.place, one)}" for one in expand_braces(search.include)] if search.include else []
     )

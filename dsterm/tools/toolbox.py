@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from dsterm.core.commands import CommandReader, CommandRunner
 from dsterm.core.errors import ToolError, WorkspaceError
 from dsterm.core.tools import PreparedCall, Progress, Tool, ToolResult, ToolSpec
 from dsterm.core.workspace import Workspace
 from dsterm.tools.apply_patch import apply_patch_tool
+from dsterm.tools.bash import bash_tool
 from dsterm.tools.edit import edit_tool
 from dsterm.tools.glob import glob_tool
 from dsterm.tools.grep import grep_tool
+from dsterm.tools.job import job_tool
 from dsterm.tools.read import read_tool
 from dsterm.tools.read_record import ReadRecord
 from dsterm.tools.todo_write import todo_write_tool
@@ -41,20 +44,33 @@ class Toolbox:
         return _speaking_to_the_model(prepared)
 
 
-def build_toolbox(workspace: Workspace) -> Toolbox:
-    """The tools over `workspace`, sharing one record of what the model has read."""
+def build_toolbox(
+    workspace: Workspace,
+    *,
+    runner: CommandRunner | None = None,
+    reader: CommandReader | None = None,
+    timeout_seconds: int = 120,
+    has_network: Callable[[], bool] = bool,
+) -> Toolbox:
+    """The tools over `workspace`, sharing one record of what the model has read; without `runner` and `reader` no commands.
+
+    `timeout_seconds` is for commands that name none, `has_network` whether the sandbox has the network.
+    """
     record = ReadRecord()
-    return Toolbox(
-        (
-            read_tool(workspace, record),
-            glob_tool(workspace),
-            grep_tool(workspace),
-            edit_tool(workspace, record),
-            apply_patch_tool(workspace, record),
-            write_tool(workspace, record),
-            todo_write_tool(),
-        )
-    )
+    tools: list[Tool] = [
+        read_tool(workspace, record),
+        glob_tool(workspace),
+        grep_tool(workspace),
+        edit_tool(workspace, record),
+        apply_patch_tool(workspace, record),
+        write_tool(workspace, record),
+    ]
+    if runner and reader:
+        tools.append(bash_tool(workspace, runner, reader, timeout_seconds=timeout_seconds, has_network=has_network))
+    tools.append(todo_write_tool())
+    if runner and reader:
+        tools.append(job_tool(runner))
+    return Toolbox(tools)
 
 
 def _speaking_to_the_model(prepared: PreparedCall) -> PreparedCall:
@@ -66,4 +82,7 @@ def _speaking_to_the_model(prepared: PreparedCall) -> PreparedCall:
         except WorkspaceError as error:
             raise ToolError(str(error)) from error
 
-    return PreparedCall(plan=prepared.plan, run=run)
+    wider = prepared.wider
+    return PreparedCall(
+        plan=prepared.plan, run=run, wider=(lambda lack: _speaking_to_the_model(wider(lack))) if wider else None
+    )

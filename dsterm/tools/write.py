@@ -53,4 +53,5 @@ def _plan_write(workspace: Workspace, record: ReadRecord, path: Path, arguments:
         raise ToolError(f"{name} already has exactly this content, so there is nothing to write.")
     diff = msgspec.structs.replace(diff, note=notes_between(before, after, diff))
     changes = {path: FileChange(before=before, after=after)}
-    return prepare_changes(workspace, record, Planned(changes=changes, diffs=(diff,), is_whole=True))
+    planned = Planned(changes=changes, diffs=(diff,), named=(arguments.file_path,), is_whole=True)
+    return prepare_changes(workspace, record, planned)

@@ -19,6 +19,7 @@ from dsterm.tui.leader import LeaderScreen
 from dsterm.tui.paint import Painter
 from dsterm.tui.pickers import Pick, PickScreen, session_rows
 from dsterm.tui.question import QuestionDock
+from dsterm.tui.shell_line import is_for_shell
 from dsterm.tui.terminal import report_mouse
 from dsterm.tui.themes import ThemeShelf
 from dsterm.tui.transcript_view import TranscriptView
@@ -79,6 +80,12 @@ class ScreenActions(App[int], inherit_bindings=False):
 
     async def run_line(self, line: str) -> None:
         """A prompt or a command, as typed."""
+        if is_for_shell(line):
+            if line.strip("! \n"):
+                self.turns.send(line)
+            else:
+                self.say("Write a command behind the !, as in !git status.")
+            return
         name, _, argument = line.strip().partition(" ")
         method = _SCREEN_METHODS.get(name)
         if method is not None:
@@ -108,7 +115,7 @@ class ScreenActions(App[int], inherit_bindings=False):
         self.turns.command(f"/mode {self.conversation.status().mode.next}")
 
     def action_cycle_permission(self) -> None:
-        """Ask, accept-edits, plan; from anything looser back to ask."""
+        """Ask, accept-edits, plan, ask; from auto and yolo to ask."""
         following = {
             PermissionMode.ASK: PermissionMode.ACCEPT_EDITS,
             PermissionMode.ACCEPT_EDITS: PermissionMode.PLAN,

@@ -16,14 +16,15 @@ from textual.timer import Timer
 from textual.widgets import TextArea
 from textual.worker import Worker, WorkerState
 
+from dsterm.core.command_events import JobChanged, PlanProposed
 from dsterm.core.errors import DstermError
 from dsterm.core.events import Envelope, NoticeLevel, StepStarted, ToolRequested, TurnEnded, WorkProgress
 from dsterm.core.questions import QuestionAnswered, QuestionAsked
 from dsterm.core.status import Status
 from dsterm.core.undo_events import Rewound
+from dsterm.render.clean import clean_line
 from dsterm.render.themes import Theme
 from dsterm.render.transcript import Transcript
-from dsterm.tui.change_actions import ChangeActions
 from dsterm.tui.completion import CompletionPopup
 from dsterm.tui.composer import Composer
 from dsterm.tui.conversation import Conversation, ScreenOptions
@@ -33,7 +34,9 @@ from dsterm.tui.greeting import greeting_lines
 from dsterm.tui.hints import Hints
 from dsterm.tui.keys import LEADER, bindings
 from dsterm.tui.paint import Painter
+from dsterm.tui.paste import as_text
 from dsterm.tui.question import QuestionDock
+from dsterm.tui.question_actions import QuestionActions
 from dsterm.tui.recall import Recall
 from dsterm.tui.terminal import normal_key, restore_title, set_title
 from dsterm.tui.themes import adopt, line_looks, screen_theme
@@ -53,7 +56,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     AUTO_FOCUS = "Composer"
 
 
-class DstermApp(ChangeActions, inherit_bindings=False):
+class DstermApp(QuestionActions, inherit_bindings=False):
     """Transcript, question, composer, hint and status, over a Conversation."""
 
     CSS_PATH = "dsterm.tcss"
@@ -76,7 +79,6 @@ class DstermApp(ChangeActions, inherit_bindings=False):
         self.dock = QuestionDock(self.painter, self._seconds_since_key)
         self.composer = Composer(Recall(options.history), self.popup, self.turns.take_last)
         self.foot = Foot(self.painter, self._read_foot)
-        self._requests: dict[str, ToolRequested] = {}
         self._key_at = float("-inf")
         self._status_timer: Timer | None = None
         self._is_work_told = False
@@ -107,6 +109,7 @@ class DstermApp(ChangeActions, inherit_bindings=False):
         """What there is of the session; then, once painted, the rest."""
         self.composer.focus()
         self.view.load(self.conversation.branch())
+        self.conversation.listen(self.show)
         if self._driver is not None:
             set_title(self._driver, self.options.title)
         self.turn_changed()
@@ -122,7 +125,10 @@ class DstermApp(ChangeActions, inherit_bindings=False):
             self.view.show(self.turns.notice(self.themes.trouble, NoticeLevel.WARNING))
         if self.options.on_ready is not None:
             self.run_worker(self.options.on_ready, thread=True, group=_READY, exit_on_error=False)
-        if self.options.prompt:
+        if self.options.prompt.startswith("!"):
+            # A command for the shell is only ever what was typed here.
+            self.composer.set_draft(self.options.prompt)
+        elif self.options.prompt:
             self.turns.send(self.options.prompt)
 
     def use_theme(self, theme: Theme) -> None:
@@ -137,12 +143,14 @@ class DstermApp(ChangeActions, inherit_bindings=False):
         self.foot.refresh()
 
     async def on_event(self, event: events.Event) -> None:
-        """Keys get a name that bindings know, and their time is noted."""
+        """Keys get a name that bindings know, pastes are made safe to draw, and the time of both is noted."""
         if isinstance(event, events.Key) and not event.is_forwarded:
             self._key_at = self.options.clock.monotonic()
             event = normal_key(event)
-        elif isinstance(event, events.Paste):
+        elif isinstance(event, events.Paste) and not event.is_forwarded:
             self._key_at = self.options.clock.monotonic()
+            # Whatever has the focus would draw what it is given.
+            event = events.Paste(as_text(event.text))
         await super().on_event(event)
 
     def _seconds_since_key(self) -> float:
@@ -161,17 +169,17 @@ class DstermApp(ChangeActions, inherit_bindings=False):
             case StepStarted():
                 self.view.set_price(self.conversation.status().model.price)
             case ToolRequested() as request:
-                self._requests[request.call.id] = request
+                self.note_request(request)
+            case PlanProposed(text=text):
+                self.plan_text = text
             case QuestionAsked() as question:
-                self.dock.ask(question, self._requests.get(question.call_id))
-                self.foot.draw()
+                self.ask(question)
             case QuestionAnswered(id=question_id):
-                self.dock.drop(question_id)
-                self.foot.draw()
+                self.settle_question(question_id)
             case TurnEnded():
-                self._requests.clear()
-                self.edits.clear()
-                self.dock.drop_all()
+                self.forget_questions()
+            case JobChanged():
+                self.foot.draw()
             case WorkProgress(text=text):
                 self._is_work_told = True
                 self.foot.say(text, NoticeLevel.INFO)
@@ -182,8 +190,7 @@ class DstermApp(ChangeActions, inherit_bindings=False):
 
     def session_changed(self) -> None:
         """Another session: draw it from its beginning."""
-        self._requests.clear()
-        self.dock.drop_all()
+        self.forget_questions()
         self.view.load(self.conversation.branch())
 
     def turn_changed(self) -> None:
@@ -209,6 +216,7 @@ class DstermApp(ChangeActions, inherit_bindings=False):
         return status, Hints(
             seconds=self.options.clock.monotonic() - self.turns.began if self.turns.is_running else None,
             is_asking=self.dock.current is not None,
+            shell=self.composer.shell,
             switch_note=status.switch_note,
             queued=len(self.turns.queue),
             is_held=self.turns.is_held,
@@ -246,32 +254,12 @@ class DstermApp(ChangeActions, inherit_bindings=False):
         """The draft changed: offer what fits it."""
         if event.text_area is self.composer:
             self.popup.show_for(self.composer.text)
-
-    def on_question_dock_answered(self, message: QuestionDock.Answered) -> None:
-        """The user decided."""
-        self.conversation.answer(message.question_id, message.answer)
-        self.foot.draw()
-
-    def on_question_dock_typed(self, message: QuestionDock.Typed) -> None:
-        """Words for the composer."""
-        self.composer.focus()
-        if message.is_paste:
-            self.composer.insert_paste(message.text)
-        else:
-            self.composer.insert(message.text)
-
-    def on_question_dock_left(self, _message: QuestionDock.Left) -> None:
-        """Back to writing."""
-        self.composer.focus()
+            if self.composer.notice_shell():
+                self.foot.draw()
 
     def on_transcript_view_moved(self, _message: TranscriptView.Moved) -> None:
         """Something stands below what is seen, or no longer does."""
         self.foot.draw()
-
-    def action_switch_focus(self) -> None:
-        """From the composer to a question."""
-        if self.dock.current is not None:
-            self.dock.focus()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A bug in a turn is told and logged; the conversation goes on."""
@@ -284,5 +272,7 @@ class DstermApp(ChangeActions, inherit_bindings=False):
     def _fatal_error(self) -> None:
         """A short message for the user, the traceback without local variables for the log."""
         where = log_crash(self.options, sys.exc_info()[1])
-        self._exit_renderables.append(Segments([Segment(f"dsterm stopped; the session is saved. {where}\n")]))
+        self._exit_renderables.append(
+            Segments([Segment(f"dsterm stopped; the session is saved. {clean_line(where)}\n")])
+        )
         self._close_messages_no_wait()

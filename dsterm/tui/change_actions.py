@@ -1,20 +1,12 @@
-"""What the keys do about changes: look at them, edit a proposal, go back."""
+"""What the keys do about changes: look at them, go back."""
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
-from dsterm.core.diff import diff_texts
-from dsterm.core.errors import UsageError
-from dsterm.core.events import NoticeLevel
-from dsterm.core.review import FileReview
 from dsterm.core.undo_events import Rewound
 from dsterm.render.session_changes import session_changes
 from dsterm.tui.changes_screen import ChangesScreen
-from dsterm.tui.editor import edit_files
 from dsterm.tui.palette_actions import PaletteActions
 from dsterm.tui.pickers import PickScreen, rewind_rows
-from dsterm.tui.question import QuestionDock
 
 _TWICE_SECONDS = 1.0
 _DEAF_SECONDS = 0.5
@@ -65,31 +57,3 @@ class ChangeActions(PaletteActions, inherit_bindings=False):
             self.push_screen(ChangesScreen(self.painter, turns))
         else:
             self.say("This session has changed no file.")
-
-    def on_question_dock_edit_wanted(self, message: QuestionDock.EditWanted) -> None:
-        """The proposal in the user's editor; what comes of it is shown before it is written."""
-        files = self.conversation.proposed(message.question_id)
-        former = self.edits.pop(message.question_id, {})
-        if not files:
-            self.say("There is no text in this change to edit.", NoticeLevel.WARNING)
-            return
-        shown = [replace(file, text=former.get(file.path, file.text)) for file in files]
-        try:
-            texts = edit_files(self, self.options.editor, shown)
-        except UsageError as error:
-            self.say(str(error), NoticeLevel.WARNING)
-            return
-        self.refresh(layout=True)
-        self.edits[message.question_id] = texts
-        reviews = tuple(
-            FileReview(path=file.path, text=texts[file.path]) for file in files if texts[file.path] != file.text
-        )
-        if not reviews and not former:
-            self.say("Nothing was changed in the editor.")
-            return
-        diffs = [diff_texts(file.path, file.before, texts[file.path]) for file in files]
-        self.dock.take_edits(message.question_id, diffs, reviews)
-
-    def on_question_dock_resized(self, message: QuestionDock.Resized) -> None:
-        """A change over the full screen, or docked again."""
-        self.screen_stack[0].set_class(message.is_full, "-reviewing")

@@ -20,6 +20,7 @@ from dsterm.core.models import ThinkingMode
 from dsterm.tui.completion import CompletionPopup
 from dsterm.tui.paste import DATA_SENTENCE, PATH_SENTENCE, PasteShelf, as_text, is_image_data, is_image_path
 from dsterm.tui.recall import Recall
+from dsterm.tui.shell_line import Shell, shell_of
 
 _NEWLINE_KEYS = frozenset({"shift+enter", "alt+enter", "ctrl+j"})
 _BURST_SECONDS = 0.05
@@ -85,6 +86,13 @@ class Composer(TextArea, inherit_bindings=False):
         self._key_times: deque[float] = deque(maxlen=_PASTE_KEYS + 1)
         self._held_enter: Timer | None = None
         self._killed = ""
+        self.shell = Shell.NONE
+
+    def notice_shell(self) -> bool:
+        """Show whether the draft is a command for the shell; True when that changed."""
+        former, self.shell = self.shell, shell_of(self.text)
+        self.set_class(self.shell is not Shell.NONE, "-shell")
+        return former is not self.shell
 
     def set_mode(self, mode: ThinkingMode) -> None:
         """Show the mode in the bar."""
@@ -92,8 +100,8 @@ class Composer(TextArea, inherit_bindings=False):
             self.set_class(other is mode, f"-{other.value}")
 
     def set_draft(self, text: str) -> None:
-        """Put `text` in place of the draft, the cursor behind it."""
-        self.load_text(text)
+        """Put `text`, made safe to draw, in place of the draft, the cursor behind it."""
+        self.load_text(as_text(text))
         self.move_cursor(self.document.end)
 
     def take(self) -> str:
@@ -141,7 +149,8 @@ class Composer(TextArea, inherit_bindings=False):
         row, column = self.cursor_location
         burst = sum(now - at <= _BURST_SECONDS for at in self._key_times)
         if self.document[row][:column].endswith("\\"):
-            self.replace("\n", (row, column - 1), (row, column))
+            # In a command the backslash is the shell's own sign that the line goes on.
+            self.replace("\n", (row, column - (self.shell is Shell.NONE)), (row, column))
         elif burst > _PASTE_KEYS or self._held_enter is not None:
             self._release_enter()
             self._type("\n")
@@ -198,7 +207,7 @@ class Composer(TextArea, inherit_bindings=False):
             self.post_message(self.Said(str(error)))
             return
         if older is not None:
-            self.set_draft(as_text(older))
+            self.set_draft(older)
 
     def action_cursor_down(self, select: bool = False) -> None:
         """A line down; on the last one, the prompt after."""
@@ -207,7 +216,7 @@ class Composer(TextArea, inherit_bindings=False):
             return
         newer = self.recall.newer()
         if newer is not None:
-            self.set_draft(as_text(newer))
+            self.set_draft(newer)
 
     async def action_line_end(self) -> None:
         """To the end of the line; with nothing written, to the end of the transcript."""

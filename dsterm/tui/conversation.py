@@ -126,7 +126,11 @@ class Conversation(Protocol):
         ...
 
     def command(self, line: str) -> AsyncIterator[Envelope]:
-        """A slash command with its arguments."""
+        """A slash command with its arguments, or a command of the user's own for the shell, which begins with `!`."""
+        ...
+
+    def listen(self, listener: Callable[[Envelope], None]) -> None:
+        """Hear what happens while neither turn nor command runs, such as the end of a job."""
         ...
 
     def answer(self, question_id: str, answer: Answer) -> None:
@@ -158,7 +162,7 @@ class Conversation(Protocol):
         ...
 
     def proposed(self, question_id: str) -> Sequence[ProposedFile]:
-        """The files of the change that a question is about, as they would be."""
+        """What a question proposes, as an editor can change it: files of a change, a plan, a commit message."""
         ...
 
     def sessions(self) -> Sequence[StoredSession]:

@@ -1,4 +1,4 @@
-"""The line between composer and status: what runs, what a switch costs, what waits, what is new below."""
+"""The line between composer and status: what runs, what `!` means, what a switch costs, what waits, what is new below."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from dsterm.core.events import NoticeLevel
 from dsterm.render.clean import clean_line
 from dsterm.render.style import Line, Span, Style, spread
 from dsterm.render.wording import format_count, format_seconds
+from dsterm.tui.shell_line import Shell
 
 _WHEEL = "◐◓◑◒"
+_OUTPUT = {
+    Shell.SHARED: " · output goes into the context · !! keeps it out",
+    Shell.KEPT_OUT: " · output is kept out of the context",
+}
 _LEVELS = {NoticeLevel.INFO: Style.TEXT, NoticeLevel.WARNING: Style.WARNING, NoticeLevel.ERROR: Style.ERROR}
 
 
@@ -21,6 +26,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     tick: int = 0
     is_asking: bool = False
+    shell: Shell = Shell.NONE
     switch_note: str = ""
     queued: int = 0
     is_held: bool = False
@@ -39,6 +45,8 @@ def _left(hints: Hints) -> tuple[Span, ...]:
         return (Span(clean_line(hints.said), _LEVELS[hints.level]),)
     if hints.is_asking:
         return (Span("waits for your answer", Style.ACCENT), Span(" · Esc refuses", Style.DIM))
+    if hints.shell is not Shell.NONE:
+        return (Span("as you, outside the sandbox", Style.WARNING), Span(_OUTPUT[hints.shell], Style.DIM))
     if hints.seconds is not None:
         wheel = _WHEEL[hints.tick % len(_WHEEL)]
         note = f" · {clean_line(hints.switch_note)}" if hints.switch_note else ""

@@ -185,9 +185,10 @@ COMPOSER_KEYS: tuple[tuple[str, str], ...] = (
     ("Tab", "take the completion; go to a question and back"),
     ("Ctrl+K", "palette when empty, else delete to the end of the line"),
     ("?", "help when empty"),
-    ("y  a  n", "answer a question: yes, all this session, no because …"),
+    ("!  !!", "a command of your own: its output goes into the context, or is kept out of it"),
+    ("y  a  p  n", "answer a question: yes, all this session, always this rule, no because …"),
     ("h  e", "a change: hunk by hunk, or in $VISUAL or $EDITOR first"),
-    ("t  f", "a change: side by side, over the full screen"),
+    ("t  f", "a change: side by side, over the full screen; f also for a command"),
 )
 """What the composer and the question do with keys of their own, for help."""
 

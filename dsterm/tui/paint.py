@@ -25,7 +25,7 @@ class Painter:
 
     def __init__(self, looks: Looks) -> None:
         self._looks = looks
-        self._cache: dict[tuple[Style, bool, bool, bool, bool, Style | None], Look] = {}
+        self._cache: dict[tuple[Style, bool, bool, bool, bool, bool, Style | None], Look] = {}
         self.revision = 0
 
     def use(self, looks: Looks) -> None:
@@ -52,7 +52,7 @@ class Painter:
         return Strip.blank(width, self._looks[Style.TEXT])
 
     def _look(self, span: Span, fill: Style | None) -> Look:
-        key = (span.style, span.bold, span.italic, span.underline, span.strike, fill)
+        key = (span.style, span.bold, span.italic, span.underline, span.strike, span.reverse, fill)
         look = self._cache.get(key)
         if look is None:
             look = self._looks[span.style]
@@ -63,6 +63,7 @@ class Painter:
                 italic=span.italic or None,
                 underline=span.underline or None,
                 strike=span.strike or None,
+                reverse=span.reverse or None,
             )
             self._cache[key] = look
         return look

@@ -1,6 +1,7 @@
-"""A question of the engine, docked above the composer: the change it is about, and one line of keys.
+"""A question of the engine, docked above the composer: what it is about, and the keys that answer it.
 
-It takes the focus only once no key was pressed for a quarter of a second, so that a word being typed never answers it.
+It stands behind a bar in the first column of the screen, which nothing in the transcript ever reaches: no words of a model,
+a file or a command can look like it.
 """
 
 from __future__ import annotations
@@ -11,23 +12,20 @@ from collections.abc import Callable, Sequence
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.content import Content
 from textual.message import Message
-from textual.timer import Timer
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from dsterm.core.diff import FileDiff
-from dsterm.core.events import ToolRequested
 from dsterm.core.questions import Answer, Option, QuestionAsked
-from dsterm.core.review import EDITED, REVIEWED, FileReview
-from dsterm.render.clean import clean
+from dsterm.core.review import EDITED, REVIEWED, FileReview, ProposedFile
+from dsterm.core.tools import Plan
 from dsterm.tui.letter_hold import LetterHold
-from dsterm.tui.lines_view import LinesView
 from dsterm.tui.paint import Painter
-from dsterm.tui.question_keys import FULL_KEY, SPLIT_KEY, WALK_KEYS, key_line, key_words
+from dsterm.tui.question_keys import FULL_KEY, SPLIT_KEY, WALK_KEYS, offered
+from dsterm.tui.question_sheet import QuestionSheet
+from dsterm.tui.quiet_focus import QuietFocus
 from dsterm.tui.review import Review, Walk
 
-_QUIET_SECONDS = 0.25
 _PASSED_ON = frozenset({"escape", "ctrl+c"})
 
 
@@ -70,23 +68,16 @@ class QuestionDock(Vertical, can_focus=True):
     def __init__(self, painter: Painter, seconds_since_key: Callable[[], float]) -> None:
         super().__init__()
         self.display = False
-        self._seconds_since_key = seconds_since_key
         self._waiting: deque[tuple[QuestionAsked, Review]] = deque()
-        self._is_split = False
-        self._is_full = False
         self._hold = LetterHold(self, self._act)
         self._refusal: Option | None = None
-        self._focus_timer: Timer | None = None
-        self._words = Static(markup=False, classes="question-words")
-        self._diff = LinesView(painter)
-        self._keys = Static(markup=False, classes="question-keys")
+        self._quiet = QuietFocus(self, seconds_since_key, self._wants_focus)
+        self._sheet = QuestionSheet(painter)
         self._reason = Input(placeholder="because … (Enter sends, Esc goes back)", classes="question-reason")
 
     def compose(self) -> ComposeResult:
-        """The words, the change, the keys, and the line for a reason."""
-        yield self._words
-        yield self._diff
-        yield self._keys
+        """What is asked, and the line for a reason."""
+        yield self._sheet
         self._reason.display = False
         yield self._reason
 
@@ -95,10 +86,9 @@ class QuestionDock(Vertical, can_focus=True):
         """The question on the screen."""
         return self._waiting[0][0] if self._waiting else None
 
-    def ask(self, question: QuestionAsked, request: ToolRequested | None) -> None:
-        """Put a question in line."""
-        plan = request.plan if request else None
-        self._waiting.append((question, Review(plan.diffs if plan else ())))
+    def ask(self, question: QuestionAsked, plan: Plan | None, texts: Sequence[ProposedFile] = ()) -> None:
+        """Put a question about `plan` in line; `texts` are what it proposes, where that is neither a change nor a command."""
+        self._waiting.append((question, Review(question, plan, texts)))
         if len(self._waiting) == 1:
             self._show()
 
@@ -114,11 +104,21 @@ class QuestionDock(Vertical, can_focus=True):
         self._waiting.clear()
         self._show()
 
-    def take_edits(self, question_id: str, diffs: Sequence[FileDiff], edits: tuple[FileReview, ...]) -> None:
-        """The user edited the proposal; it is shown so, and a yes writes it so."""
+    def is_of_change(self, question_id: str) -> bool:
+        """Whether the question is about a change of files, which is shown as a diff."""
+        return any(review.is_of_change for question, review in self._waiting if question.id == question_id)
+
+    def take_edits(
+        self,
+        question_id: str,
+        edits: tuple[FileReview, ...],
+        diffs: Sequence[FileDiff] = (),
+        texts: Sequence[ProposedFile] = (),
+    ) -> None:
+        """The user edited the proposal; it is shown so, and a yes takes it so."""
         if self._waiting and self._waiting[0][0].id == question_id:
-            self._waiting[0][1].edit(diffs, edits)
-            self._show_change()
+            self._waiting[0][1].edit(edits, diffs, texts)
+            self._show_subject()
 
     def escape(self) -> bool:
         """Esc: from the reason or the hunks back to the keys, from the full screen to the dock, else refuse.
@@ -135,8 +135,8 @@ class QuestionDock(Vertical, can_focus=True):
             self.focus()
         elif review.walk is not None:
             review.walk = None
-            self._show_change()
-        elif self._is_full:
+            self._show_subject()
+        elif self._sheet.is_full:
             self._set_full(is_full=False)
         else:
             refusals = [option for option in question.options if option.wants_text] or list(question.options)
@@ -147,65 +147,36 @@ class QuestionDock(Vertical, can_focus=True):
         self._close_reason()
         question = self.current
         had_focus = self.has_focus_within
+        if question is None:
+            self._sheet.clear()
         self.display = question is not None
         self._hold.take()
         if question is None:
             self._set_full(is_full=False)
-            self._stop_timer()
+            self._quiet.stop()
             if had_focus:
                 self.post_message(self.Left())
             return
-        self._diff.display = bool(self._waiting[0][1].diffs)
-        self._show_change()
-        if not had_focus:
-            self._wait_for_quiet(_QUIET_SECONDS)
+        self._show_subject()
+        self._quiet.begin()
 
-    def _show_change(self) -> None:
-        question, review = self._waiting[0]
-        words = review.walk.words if review.walk is not None else question.text
-        self._words.update(Content.styled(f" {clean(words)}", "$foreground"))
-        self._diff.set_source(lambda width: review.lines(width, is_split=self._is_split))
-        self._show_keys()
-
-    def _show_keys(self) -> None:
-        """The options in one line; the accent says that letters answer now."""
-        if self._waiting:
-            question, review = self._waiting[0]
-            pairs = key_words(question.options, review, is_split=self._is_split, is_full=self._is_full)
-            self._keys.update(key_line(pairs, is_active=self.has_focus))
+    def _show_subject(self) -> None:
+        self._sheet.show(*self._waiting[0])
 
     def _set_full(self, *, is_full: bool) -> None:
-        if is_full != self._is_full:
-            self._is_full = is_full
-            self._diff.fill(is_filling=is_full)
+        if is_full != self._sheet.is_full:
+            self._sheet.set_full(is_full=is_full)
             self.post_message(self.Resized(is_full=is_full))
-            self._show_keys()
 
-    def _wait_for_quiet(self, seconds: float) -> None:
-        self._stop_timer()
-        self._focus_timer = self.set_timer(seconds, self._take_focus)
-
-    def _take_focus(self) -> None:
-        self._focus_timer = None
-        if self.current is None or self.screen is not self.app.screen:
-            return
-        quiet = self._seconds_since_key()
-        if quiet >= _QUIET_SECONDS:
-            self.focus()
-        else:
-            self._wait_for_quiet(_QUIET_SECONDS - quiet)
-
-    def _stop_timer(self) -> None:
-        if self._focus_timer is not None:
-            self._focus_timer.stop()
-            self._focus_timer = None
+    def _wants_focus(self) -> bool:
+        return self.current is not None and self.screen is self.app.screen
 
     def watch_has_focus(self, has_focus: bool) -> None:
         """Letters answer from here on, or no longer."""
         super().watch_has_focus(has_focus)
         if has_focus:
-            self._stop_timer()
-        self._show_keys()
+            self._quiet.stop()
+        self._sheet.set_active(is_active=has_focus)
 
     def on_key(self, event: events.Key) -> None:
         """A letter of an option answers; keys for scrolling scroll; Tab goes back; anything else is for the composer."""
@@ -214,11 +185,16 @@ class QuestionDock(Vertical, can_focus=True):
         if event.key == "tab":
             self._leave(self.Left())
         elif event.is_printable and event.character and "+" not in event.key.rstrip("+"):
+            if self._quiet.is_waiting:
+                # The question has only just taken the place of another one: this letter is not for it.
+                event.stop()
+                event.prevent_default()
+                return
             is_meant = self._means_something(event.character)
             letters = self._hold.put(event.character, event.time, is_meant=is_meant)
             if letters:
                 self._leave(self.Typed(letters))
-        elif not self._diff.take_key(event.key):
+        elif not self._sheet.take_key(event.key):
             return
         event.stop()
         event.prevent_default()
@@ -234,10 +210,10 @@ class QuestionDock(Vertical, can_focus=True):
             return
         review = self._waiting[0][1]
         if letter == SPLIT_KEY and review.diffs:
-            self._is_split = not self._is_split
-            self._show_change()
-        elif letter == FULL_KEY and review.diffs:
-            self._set_full(is_full=not self._is_full)
+            self._sheet.is_split = not self._sheet.is_split
+            self._show_subject()
+        elif letter == FULL_KEY and review.is_long:
+            self._set_full(is_full=not self._sheet.is_full)
         elif review.walk is not None:
             self._step(review.walk, letter)
         elif (option := self._option(letter)) is not None:
@@ -245,7 +221,7 @@ class QuestionDock(Vertical, can_focus=True):
 
     def _means_something(self, letter: str) -> bool:
         review = self._waiting[0][1]
-        if review.diffs and letter in {SPLIT_KEY, FULL_KEY}:
+        if (review.diffs and letter == SPLIT_KEY) or (review.is_long and letter == FULL_KEY):
             return True
         return letter in WALK_KEYS if review.walk is not None else self._option(letter) is not None
 
@@ -258,10 +234,13 @@ class QuestionDock(Vertical, can_focus=True):
         if walk.is_over:
             self._answer(walk.answer())
         else:
-            self._show_change()
+            self._show_subject()
 
     def _option(self, character: str) -> Option | None:
-        options = self.current.options if self.current else ()
+        if not self._waiting:
+            return None
+        question, review = self._waiting[0]
+        options = offered(question.options, review)
         if character.isdecimal() and 0 < int(character) <= len(options):
             return options[int(character) - 1]
         return next((option for option in options if option.key == character), None)
@@ -270,7 +249,7 @@ class QuestionDock(Vertical, can_focus=True):
         if option.wants_text:
             self._set_full(is_full=False)
             self._refusal = option
-            self._keys.display = False
+            self._sheet.set_keys_shown(is_shown=False)
             self._reason.display = True
             self._reason.value = ""
             self._reason.focus()
@@ -279,9 +258,11 @@ class QuestionDock(Vertical, can_focus=True):
         elif option.answer == REVIEWED:
             if not review.edits:
                 review.begin_walk()
-                self._show_change()
+                self._show_subject()
+        elif review.edits and self._option("1") is option:
+            self._answer(review.edited())
         else:
-            self._answer(review.edited() if review.edits else Answer(answer=option.answer))
+            self._answer(Answer(answer=option.answer))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The reason is written."""
@@ -291,7 +272,7 @@ class QuestionDock(Vertical, can_focus=True):
 
     def _close_reason(self) -> None:
         self._refusal = None
-        self._keys.display = True
+        self._sheet.set_keys_shown(is_shown=True)
         self._reason.display = False
 
     def _answer(self, answer: Answer) -> None:

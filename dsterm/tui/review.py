@@ -1,4 +1,4 @@
-"""The change under question as the user looks at it: unified or split, hunk by hunk, or as it was edited."""
+"""What a question is about as the user looks at it: a change (unified or split, hunk by hunk), a command, a text to edit."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ from collections.abc import Sequence
 
 import msgspec
 
+from dsterm.core.command_plan import PlannedCommand
 from dsterm.core.diff import FileDiff
-from dsterm.core.questions import Answer
-from dsterm.core.review import EDITED, REVIEWED, FileReview
-from dsterm.render.clean import clean_line
+from dsterm.core.questions import Answer, QuestionAsked
+from dsterm.core.review import EDITED, REVIEWED, FileReview, ProposedFile
+from dsterm.core.tools import Plan
+from dsterm.render.clean import clean_code, clean_line
+from dsterm.render.command_details import command_lines, description_lines, place_lines, reason_lines
 from dsterm.render.diff import diff_lines
 from dsterm.render.split import split_lines
-from dsterm.render.style import Line
+from dsterm.render.style import EMPTY, Line, Span, Style, indented
+from dsterm.render.wrap import wrap, wrap_text
+
+_MARGIN = (Span(" "),)
+_TEXT_MARGIN = (Span("   "),)
 
 
 class Walk:
@@ -66,28 +73,58 @@ class Walk:
 
 
 class Review:
-    """How one change is shown, and what the user made of it so far."""
+    """How the subject of one question is shown, and what the user made of it so far.
 
-    def __init__(self, diffs: Sequence[FileDiff]) -> None:
-        self.diffs = tuple(diffs)
+    `plan` is what would be done, `texts` what can be edited where that is no change of files.
+    """
+
+    def __init__(self, question: QuestionAsked, plan: Plan | None, texts: Sequence[ProposedFile] = ()) -> None:
+        self.diffs: tuple[FileDiff, ...] = plan.diffs if plan else ()
+        self.command: PlannedCommand | None = plan.command if plan else None
+        self.texts = tuple(texts)
         self.walk: Walk | None = None
         self.edits: tuple[FileReview, ...] = ()
+        self.is_of_change = bool(self.diffs)
+        self._words = question.text
+        self._reasons = question.reasons or (plan.concerns if plan and plan.command else ())
+
+    @property
+    def is_long(self) -> bool:
+        """Whether there is something that may need the whole screen."""
+        return bool(self.diffs or self.command or self.texts)
 
     def begin_walk(self) -> None:
         """Show the first hunk."""
         self.walk = Walk(self.diffs)
 
-    def edit(self, diffs: Sequence[FileDiff], edits: tuple[FileReview, ...]) -> None:
-        """The user wrote something else: `diffs` are what that would change."""
-        self.diffs = tuple(diffs)
-        self.edits = edits
+    def edit(self, edits: tuple[FileReview, ...], diffs: Sequence[FileDiff], texts: Sequence[ProposedFile]) -> None:
+        """The user wrote something else: `diffs` are what that would change, `texts` what it says now."""
+        self.edits, self.diffs, self.texts = edits, tuple(diffs), tuple(texts)
 
     def edited(self) -> Answer:
         """A yes to what the user wrote."""
         return Answer(answer=EDITED, reviews=self.edits)
 
-    def lines(self, width: int, *, is_split: bool) -> list[Line]:
-        """What is to be seen, in `width` cells."""
+    def head(self, width: int) -> list[Line]:
+        """What is asked; for a command where it runs; why it is asked; in the model's words what it is for."""
+        words = self.walk.words if self.walk is not None else self._words
+        asked = wrap((Span(clean_code(clean_line(words))),), max(width - 2, 8))
+        lines = indented(asked, _MARGIN, _MARGIN)
+        if self.walk is not None:
+            return lines
+        if self.command is not None:
+            lines += place_lines(self.command, width)
+        lines += reason_lines(self._reasons, width)
+        return lines + description_lines(self.command.description, width) if self.command is not None else lines
+
+    def body(self, width: int, *, is_split: bool) -> list[Line]:
+        """The change, the command or the text itself, all of it."""
         draw = split_lines if is_split else diff_lines
         diffs = (self.walk.shown,) if self.walk is not None else self.diffs
-        return [line for diff in diffs for line in draw(diff, width)]
+        lines = [line for diff in diffs for line in draw(diff, width)]
+        if self.command is not None:
+            lines += command_lines(self.command.command, width)
+        for file in self.texts:
+            text = wrap_text(clean_code(file.text).strip("\n"), max(width - 4, 8), Style.CODE)
+            lines += [*([EMPTY] if lines else []), *indented(text, _TEXT_MARGIN, _TEXT_MARGIN)]
+        return lines

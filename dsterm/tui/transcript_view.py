@@ -121,7 +121,7 @@ class TranscriptView(ScrollView, can_focus=False):
 
     def fold_tools(self) -> None:
         """Fold all tool output, or open all of it."""
-        self._transcript.fold_tools(self._layout.is_any_open(frozenset({BlockKind.TOOL})))
+        self._transcript.fold_tools(self._layout.is_any_open(frozenset({BlockKind.TOOL, BlockKind.COMMAND})))
         self._frame()
 
     def scroll_lines(self, count: int) -> None:

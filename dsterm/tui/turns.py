@@ -12,12 +12,18 @@ from dsterm.core.errors import DstermError
 from dsterm.core.events import Envelope, Notice, NoticeLevel
 from dsterm.core.services import Clock
 from dsterm.tui.conversation import Conversation
+from dsterm.tui.shell_line import is_for_shell
 
 _AFTER_THE_TURN = frozenset(
-    {"/new", "/clear", "/resume", "/sessions", "/attach", "/detach", "/undo", "/redo", "/rewind"}
+    {"/new", "/clear", "/resume", "/sessions", "/attach", "/detach", "/undo", "/redo", "/rewind", "/commit", "/review"}
 )
 """Commands that change the conversation itself; typed while a turn runs, they wait for its end."""
 
+_LIKE_TURNS = frozenset({"/commit", "/review"})
+"""Commands that take a while and may ask: other ones go out beside them."""
+
+_AT_ONCE = frozenset({"/bg", "/jobs"})
+"""Commands about what runs, so they never wait for it."""
 
 _COMMAND = re.compile(r"/[\w?-]*(?:\s|$)")
 
@@ -25,6 +31,10 @@ _COMMAND = re.compile(r"/[\w?-]*(?:\s|$)")
 def is_command(line: str) -> bool:
     """Whether `line` begins with the name of a command; a path, as `/etc/hosts`, is none."""
     return _COMMAND.match(line) is not None
+
+
+def _name(line: str) -> str:
+    return line.split(maxsplit=1)[0] if line.strip() else ""
 
 
 class Stage(Protocol):
@@ -69,9 +79,10 @@ class Turns:
 
     def send(self, text: str) -> None:
         """Send a prompt or a command, now or when its turn comes. A blank one lets a held queue go."""
+        is_waiting = self.is_running and _name(text) in _AFTER_THE_TURN
         if not text.strip():
             self._release()
-        elif is_command(text) and not (self.is_running and text.partition(" ")[0] in _AFTER_THE_TURN):
+        elif is_command(text) and not is_waiting and _name(text) not in _LIKE_TURNS:
             self.command(text)
         elif self.is_busy:
             self.queue.append(text)
@@ -85,6 +96,9 @@ class Turns:
 
         async def work() -> None:
             try:
+                if _name(line) in _AT_ONCE and self._command_lock.locked():
+                    await self._run_command(line)
+                    return
                 async with self._command_lock:
                     await self._run_command(line)
             finally:
@@ -94,8 +108,8 @@ class Turns:
         self._stage.start(work)
 
     def steer(self, text: str) -> None:
-        """Tell the running turn before its next step; without one, just send."""
-        if self.is_running and text.strip():
+        """Tell the running turn before its next step; without one, just send. A command for the shell is no word to a model."""
+        if self.is_running and text.strip() and not is_for_shell(text):
             self._conversation.steer(text)
         else:
             self.send(text)
@@ -138,10 +152,12 @@ class Turns:
         """Send what waits first, unless the queue is held or something still runs."""
         if self.queue and not self.is_held and not self.is_busy:
             text = self.queue.popleft()
-            (self.command if is_command(text) else self._begin)(text)
+            is_short = is_command(text) and _name(text) not in _LIKE_TURNS
+            (self.command if is_short else self._begin)(text)
         self._stage.turn_changed()
 
-    def _begin(self, prompt: str) -> None:
+    def _begin(self, text: str) -> None:
+        """Run a turn, or a command that is like one."""
         self.is_running = True
         self._was_stopped = False
         self.began = self._clock.monotonic()
@@ -149,7 +165,10 @@ class Turns:
 
         async def work() -> None:
             try:
-                async for envelope in self._reported(self._conversation.run(prompt)):
+                if is_for_shell(text) or is_command(text):
+                    await self._run_command(text)
+                    return
+                async for envelope in self._reported(self._conversation.run(text)):
                     self._stage.show(envelope)
             finally:
                 self.is_running = False

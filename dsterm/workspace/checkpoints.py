@@ -1,6 +1,7 @@
 """Files saved before they change, and put back: for undo, redo and rewind. Works with git and without, never in the user's own.
 
-Synchronous and meant for a thread. Paths are relative to the workspace, `/` between parts, as diffs have them.
+Synchronous and meant for a thread. Paths are relative to the workspace, `/` between parts, as diffs have them; those in an
+added root are absolute. Links are saved and written as links, never followed.
 """
 
 from __future__ import annotations
@@ -15,18 +16,34 @@ from pathlib import Path
 
 from dsterm.core.errors import DiskError, WorkspaceError
 from dsterm.core.undo_events import SavedFile
-from dsterm.workspace.atomic_write import write_together
+from dsterm.workspace.atomic_write import Content, Link, write_together
+from dsterm.workspace.git_hardening import GitDoor
+from dsterm.workspace.git_head import find_git_folder
+from dsterm.workspace.inside import Inside
 from dsterm.workspace.leftovers import Interrupted, WritingNote, clean_up, folders_of, writing
-from dsterm.workspace.paths import display_path, resolve_inside
+from dsterm.workspace.open_folder import OpenFolder
 from dsterm.workspace.saved_bytes import BytesInFolder, BytesInMemory, SavedBytes
+from dsterm.workspace.tree_snapshot import LINK_MODE, SnapshotLimits, TreeSaver
 
 
 class Checkpoints:
-    """The saved files of the workspace `root`; `folder` is this project's own, None keeps everything in memory."""
+    """The saved files of the workspace `root` and the `extra_roots`, without those in `closed` folders (dsterm's own).
 
-    def __init__(self, root: Path, folder: Path | None) -> None:
-        self._root = root.resolve()
+    `folder` is this project's own, None keeps everything in memory; `door` leads to git, for saving the workspace as a whole.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        folder: Path | None,
+        *,
+        extra_roots: Sequence[Path] = (),
+        closed: Sequence[Path] = (),
+        door: GitDoor | None = None,
+    ) -> None:
+        self._inside = Inside(root, extra_roots=extra_roots, closed=closed)
         self._folder = folder
+        self._door = door
         self._bytes: SavedBytes = BytesInFolder(folder / "git") if folder else BytesInMemory()
 
     def save(self, paths: Iterable[str]) -> tuple[SavedFile, ...]:
@@ -52,14 +69,18 @@ class Checkpoints:
         """The bytes of a saved file, empty where there was none; DiskError when they are gone."""
         return self._bytes.get(saved.blob) if saved.blob else b""
 
+    def tree_saver(self) -> TreeSaver | None:
+        """What saves the workspace (`root` alone) as a whole; None outside a repository, without git, without a folder."""
+        if self._door is None or not isinstance(self._bytes, BytesInFolder) or not find_git_folder(self._inside.root):
+            return None
+        return TreeSaver(self._door, self._inside, self._bytes, SnapshotLimits())
+
     def missing_folders(self, paths: Iterable[str]) -> tuple[str, ...]:
-        """The folders that would have to be made for `paths`, outer ones first."""
+        """The folders that would have to be made for `paths`, outer ones first. WorkspaceError for a path outside."""
         missing: dict[str, None] = {}
         for path in paths:
-            parents = [parent for parent in Path(path).parents if parent != Path()]
-            missing.update(
-                (parent.as_posix(), None) for parent in reversed(parents) if not (self._root / parent).exists()
-            )
+            parents = [parent for parent in Path(path).parents if self._is_below_root(parent)]
+            missing.update((parent.as_posix(), None) for parent in reversed(parents) if not self._is_there(parent))
         return tuple(missing)
 
     @contextmanager
@@ -85,7 +106,7 @@ class Checkpoints:
 
     def clean_up(self) -> tuple[Interrupted, ...]:
         """Remove the temporary files of writes that a killed dsterm did not finish here; before anything is written."""
-        return clean_up(self._folder / "writing", self._root) if self._folder else ()
+        return clean_up(self._folder / "writing", self._inside) if self._folder else ()
 
     def restore(self, targets: Sequence[SavedFile], expected: Sequence[SavedFile]) -> None:
         """Make the files what `targets` say, all or none.
@@ -96,49 +117,64 @@ class Checkpoints:
             if self._save(wanted.path) != wanted:
                 raise WorkspaceError(f"{wanted.path} changed just now, so nothing was taken back. Try once more.")
         changed = [target for target, now in zip(targets, expected, strict=True) if target != now]
-        places = {target.path: self._place(target.path) for target in changed}
-        contents = {places[each.path]: self.content(each) if each.is_there else None for each in changed}
-        modes = {places[each.path]: stat.S_IMODE(each.mode) for each in changed if each.is_there}
-        write_together(contents, lambda path: display_path(path, self._root), modes)
+        contents = {self._inside.exact(each.path): self._standing(each) for each in changed}
+        modes = {self._inside.exact(each.path): stat.S_IMODE(each.mode) for each in changed if stat.S_ISREG(each.mode)}
+        write_together(self._inside, contents, modes, replaces_links=True)
 
     def drop_folders(self, folders: Sequence[str]) -> None:
         """Remove those of `folders` that are empty."""
         for folder in sorted(folders, key=len, reverse=True):
-            with contextlib.suppress(OSError, WorkspaceError):
-                self._place(folder).rmdir()
+            with contextlib.suppress(OSError, WorkspaceError), self._parent(folder) as parent:
+                parent.remove_folder(Path(folder).name)
 
     def make_folders(self, folders: Sequence[str]) -> None:
         """Make those of `folders` that are not there; what can't be made holds nothing anyway."""
         for folder in sorted(folders, key=len):
-            with contextlib.suppress(OSError, WorkspaceError):
-                self._place(folder).mkdir()
+            with contextlib.suppress(OSError, WorkspaceError), self._parent(folder) as parent:
+                parent.make_folder(Path(folder).name)
+
+    def _parent(self, path: str) -> OpenFolder:
+        return self._inside.open_folder(self._inside.exact(path).parent)
+
+    def _standing(self, saved: SavedFile) -> Content:
+        """What has to stand on disk for `saved` to be true."""
+        if not saved.is_there:
+            return None
+        content = self.content(saved)
+        return Link(os.fsdecode(content)) if stat.S_ISLNK(saved.mode) else content
 
     def _save(self, path: str) -> SavedFile:
-        place = self._place(path)
+        name = self._inside.exact(path).name
         try:
-            descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with self._parent(path) as folder:
+                mode = folder.stat(name).st_mode
+                if stat.S_ISLNK(mode):
+                    target = os.fsencode(folder.read_link(name))
+                    return SavedFile(path=path, blob=self._bytes.put(target), mode=LINK_MODE)
+                if not stat.S_ISREG(mode):
+                    raise WorkspaceError(f"{path} is no regular file, so it can't be saved before it changes.")
+                descriptor = folder.open_regular(name)
+            with os.fdopen(descriptor, "rb") as stream:
+                mode = os.fstat(descriptor).st_mode
+                data = stream.read()
         except (FileNotFoundError, NotADirectoryError):
             return SavedFile(path=path)
         except OSError as error:
             raise WorkspaceError(f"{path} could not be read to save it: {error.strerror}.") from error
-        try:
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode):
-                raise WorkspaceError(f"{path} is no regular file, so it can't be saved before it changes.")
-            with os.fdopen(descriptor, "rb", closefd=False) as stream:
-                data = stream.read()
-        except OSError as error:
-            raise WorkspaceError(f"{path} could not be read to save it: {error.strerror}.") from error
-        finally:
-            os.close(descriptor)
         return SavedFile(path=path, blob=self._bytes.put(data), mode=mode)
 
-    def _place(self, path: str) -> Path:
-        """Where `path` is; WorkspaceError when a link has come in between since it was saved."""
-        place = self._root / path
-        if resolve_inside(str(place), self._root) != place:
-            raise WorkspaceError(f"{path} has become a link or lies behind one, so it is left alone.")
-        return place
+    def _is_below_root(self, path: Path) -> bool:
+        place = self._inside.root / path
+        return place not in self._inside.roots and any(place.is_relative_to(root) for root in self._inside.roots)
+
+    def _is_there(self, path: Path) -> bool:
+        try:
+            self._inside.stat(self._inside.exact(str(path)))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise WorkspaceError(f"{path} can't be looked at: {error.strerror}.") from error
+        return True
 
 
 def project_name(root: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _KEPT = frozenset(
@@ -31,6 +31,12 @@ def path_folders(environment: Mapping[str, str], *, outside: Path | None = None)
     """The absolute folders of PATH in order, without those inside `outside`."""
     folders = [Path(entry) for entry in environment.get("PATH", os.defpath).split(os.pathsep) if entry]
     return [folder for folder in folders if folder.is_absolute() and not (outside and is_inside(folder, outside))]
+
+
+def environment_outside(environment: Mapping[str, str], roots: Sequence[Path]) -> dict[str, str]:
+    """`environment` whose PATH has no entry inside any of `roots`."""
+    folders = [folder for folder in path_folders(environment) if not any(is_inside(folder, root) for root in roots)]
+    return {**environment, "PATH": os.pathsep.join(map(str, folders))}
 
 
 def is_inside(path: Path, folder: Path) -> bool:

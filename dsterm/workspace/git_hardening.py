@@ -15,6 +15,7 @@ import msgspec
 from dsterm.core.errors import GitError, UsageError, WorkspaceError
 from dsterm.core.workspace import Completed
 from dsterm.workspace.environment import clean_environment
+from dsterm.workspace.git_head import find_work_tree
 from dsterm.workspace.process import Launch, run_program
 
 _FLAGS = (
@@ -25,6 +26,19 @@ _FLAGS = (
     *("-c", "protocol.ext.allow=never"),
     *("-c", "safe.bareRepository=explicit"),
     *("-c", "submodule.recurse=false"),
+    # In a submodule git starts itself, under a configuration that nobody has looked at.
+    *("-c", "diff.ignoreSubmodules=all"),
+    *("-c", "diff.submodule=short"),
+    # `git diff` takes the lock of the index for this, optional or not.
+    *("-c", "diff.autoRefreshIndex=false"),
+    *("-c", "status.submoduleSummary=false"),
+    *("-c", "log.showSignature=false"),
+    *("-c", "gpg.program=false"),
+    *("-c", "gpg.openpgp.program=false"),
+    *("-c", "gpg.x509.program=false"),
+    *("-c", "gpg.ssh.program=false"),
+    *("-c", "core.alternateRefsCommand=true"),
+    *("-c", "color.ui=never"),
     *("-c", "fetch.unpackLimit=1"),
     *("-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false"),
@@ -34,17 +48,26 @@ _VARIABLES = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_PAGER": "cat",
     "GIT_EDITOR": "true",
+    "GIT_SEQUENCE_EDITOR": "true",
+    "GIT_ASKPASS": "",
     # A partial clone fetches missing objects through programs that its configuration names.
     "GIT_NO_LAZY_FETCH": "1",
     "LC_ALL": "C",
 }
-_PLAIN_DIFFS = {
-    **dict.fromkeys(
-        ("diff", "log", "show", "diff-tree", "diff-index", "diff-files"), ("--no-ext-diff", "--no-textconv")
-    ),
+_NO_SUBMODULES = "--ignore-submodules=all"
+"""The flag, too, as a submodule may have a setting of its own."""
+_COMMANDS = {
+    **dict.fromkeys(("diff", "log", "show", "diff-tree"), ("--no-ext-diff", "--no-textconv", _NO_SUBMODULES)),
     "grep": ("--no-textconv", "--no-recurse-submodules"),
+    "status": (_NO_SUBMODULES,),
+    "fetch": ("--no-recurse-submodules",),
+    **dict.fromkeys(("config", "ls-files", "ls-tree", "cat-file", "rev-parse", "merge-base", "hash-object"), ()),
+    **dict.fromkeys(("init", "add", "commit", "update-index", "write-tree"), ()),
 }
+"""The git commands that dsterm uses, and the flags that keep each from running what a repository names. No other is started."""
 _FILTER_KEY = re.compile(r"filter\..*\.(?:clean|smudge|process)", re.DOTALL)
+_HOOK_KEY = re.compile(r"(hook\..*)\.command", re.DOTALL)
+"""Hooks can stand in the configuration from git 2.54 on, where core.hooksPath doesn't reach them."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 LOCAL_ONLY = "none"
@@ -100,9 +123,11 @@ class GitDoor:
         environment = self._local if call.transports == LOCAL_ONLY else self._remote
         if call.own is not None:
             overrides |= call.own.variables
+        elif work_tree := _work_tree(call):
+            overrides["GIT_WORK_TREE"] = str(work_tree)
         launch = Launch(
             program=self.program,
-            arguments=(*_FLAGS, *_with_plain_diffs(call.arguments)),
+            arguments=(*_FLAGS, *_hardened(call.arguments)),
             folder=call.folder,
             environment=environment | overrides | {"GIT_ALLOW_PROTOCOL": call.transports},
             timeout=call.timeout,
@@ -125,10 +150,12 @@ class GitDoor:
 
     async def _filter_overrides(self, call: GitCall) -> dict[str, str]:
         """Variables that empty every filter the repository configures; names may hold `=`, so not as `-c`."""
-        listing = GitCall(arguments=("config", "--list", "--name-only", "-z"), folder=call.folder, cap=4_000_000)
+        arguments = ("config", "--list", "--name-only", "-z")
+        listing = GitCall(arguments=arguments, folder=call.folder, cap=4_000_000, timeout=call.timeout)
         keys = sorted({key for key in (await self.output(listing)).decode("utf-8", "replace").split("\0") if key})
         settings = [(key, "") for key in keys if _FILTER_KEY.fullmatch(key)]
         settings += [(f"{key.rpartition('.')[0]}.required", "false") for key, _ in settings]
+        settings += [(f"{found[1]}.enabled", "false") for key in keys if (found := _HOOK_KEY.fullmatch(key))]
         overrides = {"GIT_CONFIG_COUNT": str(len(settings))}
         for index, (key, value) in enumerate(settings):
             overrides |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
@@ -152,6 +179,16 @@ def explain(stderr: bytes, folder: Path) -> UsageError | GitError:
     return GitError(f"git refused in {folder}: {first or 'it gave no reason'}. Try the same with git by hand.")
 
 
-def _with_plain_diffs(arguments: Sequence[str]) -> tuple[str, ...]:
-    """`arguments` with the flags that keep a command from running the repository's own diff and text converters."""
-    return (arguments[0], *_PLAIN_DIFFS.get(arguments[0], ()), *arguments[1:])
+def _hardened(arguments: Sequence[str]) -> tuple[str, ...]:
+    """`arguments` with the flags that keep a command from running what the repository names; GitError for any other command."""
+    # A setting for one call may stand first.
+    start = next((index for index in range(0, len(arguments), 2) if arguments[index] != "-c"), len(arguments))
+    command = arguments[start] if start < len(arguments) else ""
+    if command not in _COMMANDS:
+        raise GitError(f"git {command[:40]} is not used here: it might run what the repository names.")
+    return (*arguments[: start + 1], *_COMMANDS[command], *arguments[start + 1 :])
+
+
+def _work_tree(call: GitCall) -> Path | None:
+    """Where the files are: beside `.git`, whatever its configuration says (core.worktree could be anybody's home)."""
+    return None if call.arguments[0] == "init" else find_work_tree(call.folder)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from pathlib import PurePosixPath
 
+from dsterm.core.secret_names import looks_secret
+
 _LOCK_FILES = frozenset(
     {"uv.lock", "poetry.lock", "pdm.lock", "pipfile.lock", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock"}
     | {"pnpm-lock.yaml", "bun.lock", "cargo.lock", "composer.lock", "gemfile.lock", "go.sum", "flake.lock"}
@@ -20,12 +22,16 @@ SYMLINK = "symbolic link"
 SUBMODULE = "submodule"
 MISSING = "its content is not in this clone"
 OTHER_REPOSITORY = "a git repository of its own"
+SECRET_LOOKING = "looks like it holds secrets"
+OWN = "belongs to dsterm itself"
 
 
 def reason_by_name(path: str) -> str:
     """Why a file of this name stays out; nothing when its name is no reason."""
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in path):
         return "its name is not plain text"
+    if looks_secret(path):
+        return SECRET_LOOKING
     name = PurePosixPath(path).name.casefold()
     if name in _LOCK_FILES:
         return "lock file"

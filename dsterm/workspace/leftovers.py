@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from dsterm.core.errors import WorkspaceError
+from dsterm.workspace.beside import names_beside
 from dsterm.workspace.folder_lock import is_held
+from dsterm.workspace.inside import Inside
 
 _SUFFIX = ".json"
 
@@ -53,16 +56,16 @@ def writing(folder: Path, note: WritingNote) -> Iterator[None]:
         os.close(descriptor)
 
 
-def clean_up(folder: Path, root: Path) -> tuple[Interrupted, ...]:
-    """Remove what writes in `root` left when their process was killed; call it before this process writes anything."""
+def clean_up(folder: Path, inside: Inside) -> tuple[Interrupted, ...]:
+    """Remove what writes left `inside` when their process was killed; call it before this process writes anything."""
     try:
         notes = sorted(folder.glob(f"*{_SUFFIX}"))
     except OSError:
         return ()
-    return tuple(found for path in notes if (found := _settle(path, root)) is not None)
+    return tuple(found for path in notes if (found := _settle(path, inside)) is not None)
 
 
-def _settle(path: Path, root: Path) -> Interrupted | None:
+def _settle(path: Path, inside: Inside) -> Interrupted | None:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -71,7 +74,7 @@ def _settle(path: Path, root: Path) -> Interrupted | None:
         if is_held(descriptor):
             return None
         note = _read(path)
-        interrupted = _remove_leftovers(note, root) if note else None
+        interrupted = _remove_leftovers(note, inside) if note else None
         with contextlib.suppress(OSError):
             path.unlink()
     finally:
@@ -86,26 +89,26 @@ def _read(path: Path) -> WritingNote | None:
         return None  # Killed before the note was written, and so before anything else was.
 
 
-def _remove_leftovers(note: WritingNote, root: Path) -> Interrupted:
-    removed = sum(_remove_temporary(root / name, note.process) for name in note.folders)
+def _remove_leftovers(note: WritingNote, inside: Inside) -> Interrupted:
+    removed = sum(_remove_temporary(inside, name, note.process) for name in note.folders)
     for name in note.made:
-        with contextlib.suppress(OSError):
-            (root / name).rmdir()
+        with contextlib.suppress(OSError, WorkspaceError):
+            place = inside.exact(name)
+            with inside.open_folder(place.parent) as folder:
+                folder.remove_folder(place.name)
     return Interrupted(session=note.session, files=note.files, removed=removed)
 
 
-def _remove_temporary(folder: Path, process: int) -> int:
-    """Remove the temporary files and second names that atomic writes of `process` left in `folder`."""
-    pattern = re.compile(rf"\..+\.dsterm-{process}-\d+", re.DOTALL)
+def _remove_temporary(inside: Inside, name: str, process: int) -> int:
+    """Remove the temporary files and second names that atomic writes of `process` left in the folder `name`."""
+    pattern = names_beside(process)
     removed = 0
     # A folder that has become a link by now is left alone.
-    if Path(os.path.realpath(folder)) != folder:
-        return removed
-    with contextlib.suppress(OSError):
-        for entry in sorted(folder.iterdir()):
-            if pattern.fullmatch(entry.name) and not entry.is_dir():
+    with contextlib.suppress(OSError, WorkspaceError), inside.open_folder(inside.exact(name)) as folder:
+        for entry in folder.names():
+            if pattern.fullmatch(entry) and not stat.S_ISDIR(folder.stat(entry).st_mode):
                 with contextlib.suppress(OSError):
-                    entry.unlink()
+                    folder.remove(entry)
                     removed += 1
     return removed
 

@@ -1,4 +1,4 @@
-"""The workspace on the local disk: reads and writes inside one folder and nowhere else."""
+"""The workspace on the local disk: reads and writes inside its roots and nowhere else."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from types import MappingProxyType
 from dsterm.core.errors import GitError, ProgramMissing, WorkspaceError
 from dsterm.core.workspace import Completed, FileFacts
 from dsterm.workspace.atomic_write import write_together
-from dsterm.workspace.environment import clean_environment
+from dsterm.workspace.environment import clean_environment, environment_outside
 from dsterm.workspace.git_hardening import GitCall, GitDoor
+from dsterm.workspace.inside import Inside
 from dsterm.workspace.listing import list_files
-from dsterm.workspace.paths import display_path, resolve_inside
 from dsterm.workspace.process import Launch, run_program
 from dsterm.workspace.programs import find_program
 
@@ -23,18 +23,31 @@ _NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 class LocalWorkspace:
-    """The folder `root`; programs come from `program_folders` and see only the harmless part of `environment`."""
+    """The folder `root` and the `extra_roots` beside it, without what is in the `closed` folders (dsterm's own).
+
+    Programs come from `program_folders` and see only the harmless part of `environment`. A folder that is not trusted gets no
+    git process but for the listing. WorkspaceError when a root is no folder.
+    """
 
     def __init__(
-        self, root: Path, *, program_folders: Sequence[Path], environment: Mapping[str, str] = _NO_VARIABLES
+        self,
+        root: Path,
+        *,
+        program_folders: Sequence[Path],
+        environment: Mapping[str, str] = _NO_VARIABLES,
+        extra_roots: Sequence[Path] = (),
+        closed: Sequence[Path] = (),
+        is_trusted: bool = True,
     ) -> None:
-        self._root = root.resolve()
-        if not self._root.is_dir():
+        if not root.is_dir():
             raise WorkspaceError(f"{root} is not a folder. Start dsterm in a folder, or name one with --cwd.")
+        self._inside = Inside(root, extra_roots=extra_roots, closed=closed)
+        self._root = self._inside.root
         self._folders = tuple(program_folders)
-        self._environment = environment
-        git = find_program("git", self._folders, outside=self._root)
-        self._door = GitDoor(git, environment, outside=self._root) if git else None
+        self._environment = environment_outside(environment, self._inside.roots)
+        self._is_trusted = is_trusted
+        git = find_program("git", self._folders, outside=self._inside.roots)
+        self._door = GitDoor(git, self._environment, outside=self._root) if git else None
 
     @property
     def root(self) -> Path:
@@ -42,17 +55,17 @@ class LocalWorkspace:
         return self._root
 
     def resolve(self, path: str) -> Path:
-        """The real place of `path` (links followed), inside the root; it need not exist."""
-        return resolve_inside(path, self._root)
+        """The real place of `path` (links followed), inside one of the roots; it need not exist."""
+        return self._inside.resolve(path)
 
     def display(self, path: Path) -> str:
-        """`path` relative to the root where it is inside it, `/` between parts."""
-        return display_path(path, self._root)
+        """`path` relative to the root where it is inside it, else in full; `/` between parts."""
+        return self._inside.display(path)
 
     def facts(self, path: Path) -> FileFacts | None:
         """What stands at `path`, None where there is nothing."""
         try:
-            found = path.lstat()
+            found = self._inside.stat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -68,16 +81,18 @@ class LocalWorkspace:
         """All bytes of a regular file of at most 20 MB."""
         self._check(path)
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            # Wrapped only after the look at it: Python refuses folders in words of its own, and leaves them open.
+            descriptor = self._inside.open_regular(path)
+            # Wrapped only after the look at it, which may find it too large.
             try:
-                self._check_readable(path, os.fstat(descriptor))
+                self._check_size(path, os.fstat(descriptor).st_size)
                 with os.fdopen(descriptor, "rb", closefd=False) as stream:
                     return stream.read()
             finally:
                 os.close(descriptor)
         except FileNotFoundError as error:
             raise WorkspaceError(f"There is no file {self.display(path)}. Use glob to find the right path.") from error
+        except IsADirectoryError as error:
+            raise WorkspaceError(f"{self.display(path)} is a folder. Use glob or read a file in it.") from error
         except OSError as error:
             raise WorkspaceError(f"{self.display(path)} could not be read: {error.strerror}.") from error
 
@@ -88,12 +103,12 @@ class LocalWorkspace:
         """
         for path in changes:
             self._check(path)
-        write_together(changes, self.display, modes or {})
+        write_together(self._inside, changes, modes or {})
 
     async def files(self, folder: Path) -> list[Path]:
         """Files under `folder` that git does not ignore (all but hidden ones where there is no git), sorted by path."""
         self._check(folder)
-        return await list_files(folder, self._root, self._door)
+        return await list_files(folder, self._inside, self._door)
 
     async def run(self, arguments: Sequence[str], *, timeout: float, cap: int) -> Completed:
         """Run a program found outside the workspace, in the root, without a terminal; `timeout` in seconds, `cap` in bytes.
@@ -101,7 +116,11 @@ class LocalWorkspace:
         git goes through its hardened door. ProgramMissing when it isn't there; WorkspaceError when it fails to run.
         """
         name, *rest = arguments
-        program = None if "/" in name else find_program(name, self._folders, outside=self._root)
+        if name == "git" and not self._is_trusted:
+            raise ProgramMissing(
+                "git is not used here before the folder is trusted. /trust yes says so for the next start."
+            )
+        program = None if "/" in name else find_program(name, self._folders, outside=self._inside.roots)
         if program is None:
             raise ProgramMissing(f"{name} is not installed outside the workspace. Install it, or do without.")
         if name == "git" and self._door:
@@ -125,13 +144,9 @@ class LocalWorkspace:
         if self.resolve(str(path)) != path:
             raise WorkspaceError(f"{self.display(path)} has become a link. Name the file again.")
 
-    def _check_readable(self, path: Path, found: os.stat_result) -> None:
-        if stat.S_ISDIR(found.st_mode):
-            raise WorkspaceError(f"{self.display(path)} is a folder. Use glob or read a file in it.")
-        if not stat.S_ISREG(found.st_mode):
-            raise WorkspaceError(f"{self.display(path)} is no regular file and can't be read.")
-        if found.st_size > _READ_CAP:
+    def _check_size(self, path: Path, size: int) -> None:
+        if size > _READ_CAP:
             raise WorkspaceError(
-                f"{self.display(path)} has {found.st_size:,} bytes, more than the {_READ_CAP:,} that can be read. "
+                f"{self.display(path)} has {size:,} bytes, more than the {_READ_CAP:,} that can be read. "
                 "Use grep to find what matters in it."
             )

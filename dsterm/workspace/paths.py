@@ -1,6 +1,7 @@
 """Stay inside the workspace: from a path as a model wrote it to a real place on disk, or a sentence saying why not.
 
-Links are followed first and the result is judged, so neither `..` nor a link leads out; `.git` is closed to everyone.
+Links are followed first and the result is judged, so neither `..` nor a link leads out. Closed to everyone: `.git`, dsterm's
+own folders, and what the system shows of itself as files. The disk can change right after: `inside` opens what was judged here.
 """
 
 from __future__ import annotations
@@ -8,32 +9,51 @@ from __future__ import annotations
 import os
 import stat
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 from dsterm.core.errors import WorkspaceError
 
+SYSTEM_FOLDERS = (Path("/proc"), Path("/sys"), Path("/dev"))
+"""Files there are devices and windows into processes; a root may contain them (`/`), but tools don't reach them."""
 
-def resolve_inside(path: str, root: Path) -> Path:
-    """The real place of `path` below `root` (itself resolved); it need not exist. WorkspaceError says what to write instead."""
+
+def resolve_inside(path: str, root: Path, *, extra_roots: Sequence[Path] = (), closed: Sequence[Path] = ()) -> Path:
+    """The real place of `path`, which starts at `root`, in one of the roots (all resolved) and not in a `closed` folder.
+
+    It need not exist. WorkspaceError says what to write instead.
+    """
+    roots = (root, *extra_roots)
     # Where the workspace itself stands is the user's business, whatever it is called.
-    if path != str(root):
-        _check_characters(path.removeprefix(f"{root}{os.sep}"))
+    if path not in map(str, roots):
+        top = next((top for top in roots if path.startswith(f"{top}{os.sep}")), None)
+        _check_characters(path.removeprefix(f"{top}{os.sep}") if top else path)
     if path.startswith("~"):
         raise WorkspaceError(f"{path} starts in a home folder. Write the path relative to the workspace instead.")
     lexical = Path(os.path.normpath(root / path))
-    real = Path(os.path.realpath(root / path))
-    if not real.is_relative_to(root):
-        if lexical.is_relative_to(root):
+    real = _real(path, root)
+    if not is_below(real, roots):
+        if is_below(lexical, roots):
             raise WorkspaceError(
                 f"{path} is a link that leads outside the workspace. Only files inside it can be used."
             )
         raise WorkspaceError(f"{path} is outside the workspace. Use a path inside it, relative to its top folder.")
-    if _has_git_part(real, root) or _has_git_part(lexical, root):
-        raise WorkspaceError(
-            f"{path} belongs to git itself, which is closed to tools. Use the files beside .git instead."
-        )
+    for place in (real, lexical):
+        check_open(path, place, roots, closed)
     _check_kind(path, real)
     return real
+
+
+def check_open(name: str, place: Path, roots: Sequence[Path], closed: Sequence[Path]) -> None:
+    """WorkspaceError, calling it `name`, when `place` belongs to git, to dsterm or to the system."""
+    if any(_has_git_part(place, root) for root in roots):
+        raise WorkspaceError(
+            f"{name} belongs to git itself, which is closed to tools. Use the files beside .git instead."
+        )
+    if is_below(place, closed):
+        raise WorkspaceError(f"{name} belongs to dsterm itself, which is closed to tools. Use other files.")
+    if any(place.is_relative_to(folder) for folder in SYSTEM_FOLDERS if is_below(folder, roots)):
+        raise WorkspaceError(f"{name} belongs to the system itself, which is closed to tools. Use other files.")
 
 
 def display_path(path: Path, root: Path) -> str:
@@ -42,10 +62,23 @@ def display_path(path: Path, root: Path) -> str:
     return os.fsencode(shown).decode("utf-8", "replace")
 
 
+def is_below(path: Path, folders: Sequence[Path]) -> bool:
+    """Whether `path` is one of `folders` or inside one, as written."""
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
 def is_git_name(part: str) -> bool:
     """Whether some file system takes `part` for `.git`: case, trailing dots and spaces, invisible characters, short name."""
     visible = "".join(character for character in part if unicodedata.category(character) != "Cf")
     return visible.casefold().rstrip(". ") in {".git", "git~1"}
+
+
+def _real(path: str, root: Path) -> Path:
+    try:
+        return Path(os.path.realpath(root / path))
+    except OSError as error:
+        # A link that is gone, or no link any more, between two looks at it.
+        raise WorkspaceError(f"{path[:200]} changed just now. Name it again.") from error
 
 
 def _check_characters(path: str) -> None:

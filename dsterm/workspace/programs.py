@@ -15,11 +15,12 @@ def program_folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
     return (Path(sysconfig.get_path("scripts")), *path_folders(environment))
 
 
-def find_program(name: str, folders: Sequence[Path], *, outside: Path | None = None) -> Path | None:
+def find_program(name: str, folders: Sequence[Path], *, outside: Path | Sequence[Path] | None = None) -> Path | None:
     """The first executable file `name` in `folders`; what is inside `outside`, as written or by a link, is passed over."""
+    roots = [outside] if isinstance(outside, Path) else outside or ()
     for folder in folders:
         candidate = folder / name
-        if outside and (is_inside(folder, outside) or is_inside(candidate, outside)):
+        if any(is_inside(folder, root) or is_inside(candidate, root) for root in roots):
             continue
         if candidate.is_file() and os.access(candidate, os.X_OK):
             return candidate

@@ -6,6 +6,7 @@ Names, sizes and contents come from git plumbing through the hardened door and f
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import stat
 from pathlib import Path
@@ -15,26 +16,32 @@ import msgspec
 from dsterm.core.errors import GitError, UsageError
 from dsterm.core.workspace import LeftOut, RepoSnapshot, SnapshotFile
 from dsterm.workspace.git_hardening import GitCall, GitDoor, explain
+from dsterm.workspace.inside import Inside
 from dsterm.workspace.left_out import (
     MISSING,
     OTHER_REPOSITORY,
+    OWN,
     SUBMODULE,
     SYMLINK,
     reason_by_content,
     reason_by_name,
     reason_by_size,
 )
+from dsterm.workspace.listing import by_folder
+from dsterm.workspace.open_folder import OpenFolder
+from dsterm.workspace.paths import is_below
 
 _LINK_MODE = b"120000"
 _SUBMODULE_MODE = b"160000"
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """What to take: the user's words for it, the folder, and how many bytes a file may have."""
+    """What to take: the user's words for it, the folder, how many bytes a file may have, the folders of dsterm itself."""
 
     source: str
     folder: Path
     cap: int
+    closed: tuple[Path, ...] = ()
 
 
 class _Sorted:
@@ -57,7 +64,10 @@ class _Sorted:
 
     def wants(self, path: bytes, size: int) -> bool:
         """Whether the content is worth reading; when it is not, the reason is noted."""
-        reason = reason_by_name(path.decode("utf-8", "surrogateescape")) or reason_by_size(size, self._place.cap)
+        name = path.decode("utf-8", "surrogateescape")
+        reason = reason_by_name(name) or reason_by_size(size, self._place.cap)
+        if is_below(self._place.folder / name, self._place.closed):
+            reason = OWN
         if reason:
             self.leave_out(path, reason)
         return not reason
@@ -145,32 +155,33 @@ def _stage_entries(listing: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _read_work_tree(place: Place, modes: dict[bytes, bytes], found: _Sorted) -> None:
-    root = os.fsencode(place.folder)
-    real_folders: dict[bytes, bool] = {}
+    wanted = []
     for path, mode in modes.items():
-        full = os.path.join(root, path)  # noqa: PTH118  names are bytes here, as git gives them
-        parent = os.path.dirname(full)  # noqa: PTH120
         if mode == _SUBMODULE_MODE:
             found.leave_out(path, SUBMODULE)
         elif path.endswith(b"/"):
             found.leave_out(path, OTHER_REPOSITORY)
-        elif not real_folders.setdefault(parent, os.path.realpath(parent) == parent.rstrip(b"/")):
-            found.leave_out(path, SYMLINK)
         else:
-            _read_one(full, path, found)
+            wanted.append(os.fsdecode(path))
+    for folder, names in by_folder(place.folder, wanted, Inside(place.folder)):
+        for name in names:
+            if isinstance(folder, OpenFolder):
+                _read_one(folder, name, found)
+            elif folder.errno == errno.ELOOP:
+                found.leave_out(os.fsencode(name), SYMLINK)
 
 
-def _read_one(full: bytes, path: bytes, found: _Sorted) -> None:
+def _read_one(folder: OpenFolder, name: str, found: _Sorted) -> None:
     """Read a regular file without following a link; what git lists but nobody can find is deleted, and simply not there."""
+    path, leaf = os.fsencode(name), name.rpartition("/")[2]
     try:
-        facts = os.lstat(full)
+        facts = folder.stat(leaf)
         if stat.S_ISLNK(facts.st_mode):
             found.leave_out(path, SYMLINK)
         elif not stat.S_ISREG(facts.st_mode):
             found.leave_out(path, "no regular file")
         elif found.wants(path, facts.st_size):
-            descriptor = os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-            with os.fdopen(descriptor, "rb") as stream:
+            with os.fdopen(folder.open_regular(leaf), "rb") as stream:
                 found.take(path, stream.read(facts.st_size))
     except FileNotFoundError:
         return

@@ -10,11 +10,14 @@ import hashlib
 import os
 import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from dsterm.core.errors import DiskError
 from dsterm.workspace.folder_lock import folder_lock
+from dsterm.workspace.sync import sync_file_system, sync_path
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _LEVEL = 1
@@ -81,10 +84,7 @@ class BytesInFolder:
                 if not _freshen(target):
                     _write(target, _header(data) + data)
         except OSError as error:
-            reason = (error.strerror or type(error).__name__).lower()
-            raise DiskError(
-                f"Can't save a file in {self.folder} before it changes: {reason}. Check the permissions and the free space there."
-            ) from error
+            raise _not_saved(self.folder, error) from error
         return name
 
     def get(self, name: str) -> bytes:
@@ -110,13 +110,70 @@ class BytesInFolder:
         for name, text in reversed(_LAYOUT.items()):
             (self.folder / name).write_text(text, encoding="utf-8")
 
+    @contextmanager
+    def filling(self) -> Iterator[Filling]:
+        """Keep many at once: all of them are on disk, or none of the new ones is kept, when the block is left. DiskError."""
+        try:
+            self.make()
+            with folder_lock(self.folder):
+                filling = Filling(self.folder)
+                try:
+                    yield filling
+                    filling.settle()
+                finally:
+                    filling.drop()
+        except OSError as error:
+            raise _not_saved(self.folder, error) from error
+
     def freshen(self, names: list[str]) -> None:
         """Let these count as saved now, so that they are pruned no earlier than what is saved now."""
         for name in names:
             _freshen(self._path(name))
 
     def _path(self, name: str) -> Path:
-        return self.folder / "objects" / name[:2] / name[2:]
+        return _place(self.folder, name)
+
+
+class Filling:
+    """New bytes wait under other names until they are on disk, together: syncing them one by one takes far longer."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._waiting: dict[str, Path] = {}
+
+    def has(self, name: str) -> bool:
+        """Whether the bytes of that name are kept; they count as saved now."""
+        return name in self._waiting or _freshen(_place(self._folder, name))
+
+    def put(self, data: bytes) -> str:
+        """Keep `data` and return its name."""
+        name = _digest(data)
+        if not self.has(name):
+            target = _place(self._folder, name)
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            self._waiting[name] = temporary = _temporary_name(target)
+            with os.fdopen(_create(temporary), "wb") as stream:
+                stream.write(zlib.compress(_header(data) + data, _LEVEL))
+        return name
+
+    def settle(self) -> None:
+        """Have everything on disk, under its name."""
+        if not self._waiting:
+            return
+        sync_file_system(self._folder, tuple(self._waiting.values()))
+        parents = set()
+        while self._waiting:
+            name, temporary = self._waiting.popitem()
+            target = _place(self._folder, name)
+            temporary.replace(target)
+            parents.add(target.parent)
+        sync_file_system(self._folder, tuple(parents))
+
+    def drop(self) -> None:
+        """Remove what was not settled."""
+        for temporary in self._waiting.values():
+            with contextlib.suppress(OSError):
+                temporary.unlink()
 
 
 def _header(data: bytes) -> bytes:
@@ -140,10 +197,9 @@ def _freshen(path: Path) -> bool:
 
 def _write(target: Path, whole: bytes) -> None:
     target.parent.mkdir(mode=0o700, exist_ok=True)
-    temporary = target.with_name(f"tmp_obj_{os.urandom(6).hex()}")
+    temporary = _temporary_name(target)
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
-        with os.fdopen(descriptor, "wb") as stream:
+        with os.fdopen(_create(temporary), "wb") as stream:
             stream.write(zlib.compress(whole, _LEVEL))
             stream.flush()
             os.fsync(stream.fileno())
@@ -151,11 +207,26 @@ def _write(target: Path, whole: bytes) -> None:
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
-    descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_path(target.parent)
+
+
+def _place(folder: Path, name: str) -> Path:
+    return folder / "objects" / name[:2] / name[2:]
+
+
+def _temporary_name(target: Path) -> Path:
+    return target.with_name(f"tmp_obj_{os.urandom(6).hex()}")
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
+
+
+def _not_saved(folder: Path, error: OSError) -> DiskError:
+    reason = (error.strerror or type(error).__name__).lower()
+    return DiskError(
+        f"Can't save a file in {folder} before it changes: {reason}. Check the permissions and the free space there."
+    )
 
 
 def _gone() -> DiskError:

@@ -3,25 +3,27 @@ from __future__ import annotations
 import fnmatch
 import json
 import re
+import subprocess
 from pathlib import Path
 
 from dsterm.demo.guide import answer
 from dsterm.demo.reply import Reply
 from dsterm.demo.request import ChatRequest, read_request
 
-NAMES = ("read", "glob", "grep", "edit", "apply_patch", "write", "todo_write")
+NAMES = ("read", "glob", "grep", "edit", "apply_patch", "write", "todo_write", "bash", "job")
 TOOLS = [{"type": "function", "function": {"name": name, "parameters": {"type": "object"}}} for name in NAMES]
 
 
 class LocalTools:
     """The tools that the guide calls, as simply as can be, in one folder."""
 
-    def __init__(self, root: Path, refusal: str = "") -> None:
+    def __init__(self, root: Path, refusal: str = "", refused: tuple[str, ...] = ("edit", "apply_patch")) -> None:
         self.root = root
         self.refusal = refusal
+        self.refused = refused
 
     def run(self, name: str, arguments: dict) -> str:
-        if self.refusal and name in {"edit", "apply_patch"}:
+        if self.refusal and name in self.refused:
             return self.refusal
         return getattr(self, name)(**arguments)
 
@@ -88,6 +90,11 @@ class LocalTools:
                     return said
         return "edited files: +1 −1"
 
+    def bash(self, command: str, description: str) -> str:
+        done = subprocess.run(command, shell=True, cwd=self.root, capture_output=True, text=True, check=False)
+        output = f"{done.stdout}{done.stderr}".rstrip("\n") or "(no output)"
+        return f"{output}\n[exit code: {done.returncode}]" if done.returncode else output
+
     def todo_write(self, todos: list) -> str:
         return f"The list has {len(todos)} tasks."
 
@@ -97,18 +104,27 @@ def ask(messages: list, mode: dict, tools: list = TOOLS) -> ChatRequest:
     return read_request(json.dumps(body).encode())
 
 
-def drive(root: Path, prompt: str, refusal: str = "", mode: dict | None = None) -> list[Reply]:
+def drive(root: Path, prompt: str, refusal: str = "", mode: dict | None = None, refused: str = "") -> list[Reply]:
     """Talk with the guide until it answers without a call; every call is run in `root`."""
-    tools = LocalTools(root, refusal)
-    messages: list = [{"role": "user", "content": prompt}]
+    tools = LocalTools(root, refusal, (refused,)) if refused else LocalTools(root, refusal)
+    return go_on(tools, [{"role": "user", "content": prompt}], mode)
+
+
+def go_on(tools: LocalTools, messages: list, mode: dict | None = None) -> list[Reply]:
+    """The guide's replies to `messages`, which grow by all that is said, until it answers without a call."""
     replies = []
-    for step in range(20):
+    for _ in range(20):
         reply = answer(ask(messages, mode or {}))
         replies.append(reply)
         if not reply.tool_calls:
+            messages.append({"role": "assistant", "content": reply.text, "reasoning_content": reply.reasoning or " "})
             return replies
         calls = [
-            {"id": f"call_{step}_{number}", "type": "function", "function": {"name": call.name, "arguments": call.text}}
+            {
+                "id": f"call_{len(messages)}_{number}",
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.text},
+            }
             for number, call in enumerate(reply.tool_calls)
         ]
         messages.append(

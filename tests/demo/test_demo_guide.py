@@ -50,7 +50,8 @@ def test_sample_has_one_failing_test_and_the_guide_repairs_it(sample):
     assert run_tests(sample)[0] == 0
     assert called(replies).count("edit") == 1
     assert "parcels/prices.py" in replies[-1].text
-    assert "can't run tests" in replies[-1].text
+    assert called(replies).count("bash") == 1
+    assert "`python3 -m unittest` ended with exit code 0" in replies[-1].text
 
 
 def test_repair_changes_one_line_only(sample):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +14,7 @@ import msgspec
 
 from dsterm.context.prompt import system_prompt
 from dsterm.context.repo_pack import BuiltPack, build_pack
+from dsterm.core.commands import SandboxFacts
 from dsterm.core.config import Config
 from dsterm.core.events import Envelope, Event, MessageProgress
 from dsterm.core.models import ProviderCard, Usage
@@ -21,12 +24,22 @@ from dsterm.core.workspace import RepoSnapshot, SnapshotFile
 from dsterm.engine.engine import Engine
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.llm.catalog import load_catalog
+from dsterm.policy.shell import read_command
 from dsterm.store.index import Index
+from dsterm.store.masking import find_secrets, redact
 from dsterm.store.packs import PackFolder
 from dsterm.store.sessions import SessionStore
+from dsterm.store.trust import TrustBook
 from dsterm.tools.toolbox import build_toolbox
 from dsterm.workspace.checkpoints import Checkpoints
+from dsterm.workspace.git import Git
+from dsterm.workspace.jobs import Jobs, JobSetting
 from dsterm.workspace.local import LocalWorkspace
+from dsterm.workspace.programs import find_program, program_folders
+from dsterm.workspace.sandbox import FoundSandbox, SandboxPlaces, find_sandbox
+from dsterm.workspace.user_git import UserGit
+
+ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
 
 USAGE = Usage(prompt_tokens=1000, cached_tokens=640, completion_tokens=50, reasoning_tokens=20)
 
@@ -114,6 +127,39 @@ class World:
             index.close()
 
     @property
+    def programs(self) -> tuple[Path, ...]:
+        return program_folders(ENVIRONMENT)
+
+    @property
+    def trust(self) -> TrustBook:
+        return TrustBook(self.home / "trust.json", home=self.home)
+
+    def runner(self, *, has_sandbox: bool = True) -> Jobs:
+        """Real commands, in the sandbox where one works."""
+        places = SandboxPlaces(
+            roots=(self.folder.resolve(),),
+            own_folders=(self.home.resolve(),),
+            cache=self.home.resolve() / "cache",
+            home=self.home.resolve(),
+        )
+
+        def find() -> FoundSandbox:
+            if has_sandbox:
+                return find_sandbox(places, self.programs, sys.platform)
+            return FoundSandbox(None, SandboxFacts(trouble="it is switched off."))
+
+        setting = JobSetting(
+            find_sandbox=find,
+            root=self.folder.resolve(),
+            environment=ENVIRONMENT,
+            key_variables=frozenset({"DSTERM_API_KEY"}),
+            logs=self.home / "commands",
+            redact=lambda text: redact(text, ()),
+            clock=TickingClock(),
+        )
+        return Jobs(setting)
+
+    @property
     def store(self) -> SessionStore:
         return SessionStore(self.home / "sessions")
 
@@ -130,6 +176,8 @@ class World:
         is_saved: bool = True,
         pack_text: str = "x = 1\n",
         interrupted: tuple[str, ...] = (),
+        proposed_checks: tuple[str, ...] = (),
+        has_sandbox: bool = True,
     ) -> Engine:
         store = self.store if is_saved else None
         if store:
@@ -144,12 +192,25 @@ class World:
         async def repo_state() -> RepoState:
             return RepoState(branch="main", dirty_files=2)
 
+        workspace = LocalWorkspace(self.folder, program_folders=())
+        commands = self.runner(has_sandbox=has_sandbox)
         parts = EngineParts(
             config=config or Config(),
             catalog=load_catalog(),
             connect=connect,
-            toolbox=build_toolbox(LocalWorkspace(self.folder, program_folders=())),
-            workspace=LocalWorkspace(self.folder, program_folders=()),
+            toolbox=build_toolbox(workspace, runner=commands, reader=read_command, timeout_seconds=5),
+            workspace=workspace,
+            commands=commands,
+            trust=self.trust,
+            git=Git(
+                find_program("git", self.programs), self.folder, clones=self.home / "clones", environment=ENVIRONMENT
+            ),
+            user_git=UserGit(
+                find_program("git", self.programs), self.folder, environment=ENVIRONMENT, keys=frozenset()
+            ),
+            redact=lambda text: redact(text, ()),
+            find_secrets=lambda text: find_secrets(text, ()),
+            proposed_checks=proposed_checks,
             checkpoints=self.checkpoints if is_saved else Checkpoints(self.folder, None),
             counter=WordCounter(),
             clock=TickingClock(),

@@ -263,8 +263,8 @@ async def test_stopping_at_the_question_changes_nothing(world: World) -> None:
 
 
 async def test_the_saved_bytes_are_private_to_the_user(world: World) -> None:
-    (world.folder / "secret.txt").write_text("one\n")
-    engine = world.engine(turns(replaced("secret.txt", "one", "two")), ACCEPT)
+    (world.folder / "private.txt").write_text("one\n")
+    engine = world.engine(turns(replaced("private.txt", "one", "two")), ACCEPT)
     await play(engine, "go")
     kept = [path for path in (world.home / "checkpoints").rglob("*") if path.is_file() and "objects" in path.parts]
     assert kept

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dsterm.core.models import PermissionMode, Price, Usage
 from dsterm.core.pricing import cost_of
-from dsterm.core.tools import Effect
+from dsterm.core.tools import Effect, Plan
 from dsterm.policy.budget import allowance
 from dsterm.policy.permissions import Rules, Verdict, decide
 
@@ -19,10 +19,14 @@ PRICE = Price(
 )
 
 
+def plan(*effects: Effect) -> Plan:
+    return Plan(effects=effects, subject="x")
+
+
 @pytest.mark.parametrize("mode", PermissionMode)
 def test_reading_needs_no_question_in_any_mode(mode: PermissionMode) -> None:
-    assert decide("read", (Effect.READ,), Rules(mode=mode)).verdict is Verdict.ALLOW
-    assert decide("todo_write", (), Rules(mode=mode)).verdict is Verdict.ALLOW
+    assert decide("read", plan(Effect.READ), Rules(mode=mode)).verdict is Verdict.ALLOW
+    assert decide("todo_write", plan(), Rules(mode=mode)).verdict is Verdict.ALLOW
 
 
 @pytest.mark.parametrize(
@@ -36,27 +40,29 @@ def test_reading_needs_no_question_in_any_mode(mode: PermissionMode) -> None:
     ],
 )
 def test_writing_by_mode(mode: PermissionMode, verdict: Verdict) -> None:
-    assert decide("edit", WRITE, Rules(mode=mode)).verdict is verdict
+    assert decide("edit", plan(*WRITE), Rules(mode=mode)).verdict is verdict
 
 
 def test_plan_mode_holds_against_grants_and_allowed_tools() -> None:
     rules = Rules(mode=PermissionMode.PLAN, allowed_tools=("edit",), granted=frozenset({Effect.WRITE}))
-    assert decide("edit", WRITE, rules).verdict is Verdict.DENY
+    assert decide("edit", plan(*WRITE), rules).verdict is Verdict.DENY
 
 
 def test_a_grant_covers_only_its_effects() -> None:
     rules = Rules(mode=PermissionMode.ASK, granted=frozenset({Effect.WRITE}))
-    assert decide("edit", WRITE, rules).verdict is Verdict.ALLOW
-    assert decide("bash", (Effect.EXECUTE,), rules).verdict is Verdict.ASK
+    assert decide("edit", plan(*WRITE), rules).verdict is Verdict.ALLOW
+    assert decide("bash", plan(Effect.EXECUTE), rules).verdict is Verdict.ASK
 
 
 def test_a_disallowed_tool_is_denied_even_in_yolo() -> None:
     rules = Rules(mode=PermissionMode.YOLO, disallowed_tools=("edit",), allowed_tools=("edit",))
-    assert decide("edit", WRITE, rules).verdict is Verdict.DENY
+    assert decide("edit", plan(*WRITE), rules).verdict is Verdict.DENY
 
 
 def test_an_allowed_tool_runs_without_a_question() -> None:
-    assert decide("edit", WRITE, Rules(mode=PermissionMode.ASK, allowed_tools=("edit",))).verdict is Verdict.ALLOW
+    assert (
+        decide("edit", plan(*WRITE), Rules(mode=PermissionMode.ASK, allowed_tools=("edit",))).verdict is Verdict.ALLOW
+    )
 
 
 @given(spent=st.decimals(0, 5, places=6), budget=st.decimals("0.000001", 5, places=6), prompt=st.integers(0, 1_000_000))

@@ -22,6 +22,7 @@ STATUS = Status(
     permission_mode=PermissionMode.ASK,
     branch="main",
     dirty_files=2,
+    sandbox="bubblewrap",
     context_tokens=61_400,
     hit_share=0.99,
     turn=Spend(dollars=Decimal("0.0142"), is_estimate=True),
@@ -30,18 +31,44 @@ STATUS = Status(
 
 
 def test_a_wide_screen_shows_everything() -> None:
-    line = status_line(STATUS, 90)
-    assert line.text == (" Pro  Think  ask   main±2   61k/1.05M 6%   hit 99%           turn ~$0.0142  total $0.0312")
+    line = status_line(STATUS, 100)
+    assert line.text == (
+        " Pro  Think  ask  sandbox   main±2   61k/1.05M 6%   hit 99%            turn ~$0.0142  total $0.0312"
+    )
 
 
 @pytest.mark.parametrize(
     ("width", "missing"),
-    [(78, ["hit"]), (66, ["hit", "main"]), (54, ["hit", "main", "turn"]), (24, ["hit", "main", "turn"])],
+    [
+        (140, []),
+        (108, ["hit"]),
+        (98, ["hit", "main"]),
+        (90, ["hit", "main", "untrusted"]),
+        (78, ["hit", "main", "untrusted", "2 jobs"]),
+        (68, ["hit", "main", "untrusted", "2 jobs", "turn"]),
+        (50, ["hit", "main", "untrusted", "2 jobs", "turn", "sandbox"]),
+    ],
 )
-def test_a_narrow_one_drops_hit_then_branch_then_turn(width: int, missing: list[str]) -> None:
-    text = status_line(STATUS, width).text
-    assert [word for word in ("hit", "main", "turn") if word not in text] == missing
+def test_a_narrow_one_drops_one_part_after_the_other_and_keeps_permission_and_total(
+    width: int, missing: list[str]
+) -> None:
+    status = msgspec.structs.replace(STATUS, sandbox="", is_trusted=False, running_jobs=2)
+    text = status_line(status, width).text
+    assert [word for word in ("hit", "main", "untrusted", "2 jobs", "turn", "sandbox") if word not in text] == missing
     assert "total $0.0312" in text
+    assert "  ask" in text
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "words", "style"), [("seatbelt", "sandbox", Style.DIM), ("", "no sandbox", Style.WARNING)]
+)
+def test_whether_commands_are_confined_stands_behind_the_permission_mode(
+    sandbox: str, words: str, style: Style
+) -> None:
+    line = status_line(msgspec.structs.replace(STATUS, sandbox=sandbox), 120)
+    spans = [span for span in line.spans if span.text.strip()]
+    place = next(at for at, span in enumerate(spans) if span.text == "ask")
+    assert (spans[place + 1].text, spans[place + 1].style) == (words, style)
 
 
 @pytest.mark.parametrize("width", range(1, 100))

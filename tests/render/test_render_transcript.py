@@ -184,7 +184,7 @@ def test_a_running_call_counts_seconds_and_a_waiting_one_says_for_whom() -> None
 
 
 def test_an_open_call_shows_its_arguments_and_its_result() -> None:
-    transcript = shown(in_order([*calls("bash"), ended("c0", content="one\r\ntwo\x1b[31m")]))
+    transcript = shown(in_order([*calls("grep"), ended("c0", content="one\r\ntwo\x1b[31m")]))
     transcript.fold_tools(False)
     assert [line.text for line in drawn(transcript)[1:]] == ["   path: f0", "   one", "   two␛[31m"]
     transcript.fold_tools(True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dsterm.core.errors import DiskError
-from dsterm.core.events import Envelope, Event, StepEnded, StepStarted, TurnStarted
+from dsterm.core.events import AsideEnded, Envelope, Event, StepEnded, StepStarted, TurnStarted
 from dsterm.core.models import Cost, ThinkingMode, Usage
 from dsterm.core.provider import StopReason
 from dsterm.store.index import Index
@@ -219,3 +219,31 @@ def test_several_programs_at_once_all_get_their_rows_in(desk: Desk, tmp_path: Pa
 def test_the_index_loads_sqlite_only_when_it_is_used() -> None:
     code = "import sys, dsterm.store.index; sys.exit('sqlite3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_request_beside_the_conversation_is_booked_by_its_purpose_also_from_the_log(desk: Desk) -> None:
+    ended = StepEnded(stop=StopReason.STOP, model="flash", usage=USAGE, cost=COST)
+    events: list[Event] = [*step("pro"), AsideEnded(purpose="commit message", ended=ended, provider="novita")]
+    desk.write("a", events)
+    row = desk.index.steps()[-1]
+    assert (row.purpose, row.provider, row.mode, row.model, row.cost) == (
+        "commit message",
+        "novita",
+        "non-think",
+        "flash",
+        COST,
+    )
+    by_purpose = desk.index.totals_by(Grouping.PURPOSE)
+    assert {name: totals.requests for name, totals in by_purpose.items()} == {"conversation": 1, "commit message": 1}
+    before = desk.index.steps()
+    desk.index.rebuild()
+    assert desk.index.steps() == before
+
+
+def test_an_index_of_the_version_before_is_made_again(desk: Desk) -> None:
+    desk.write("a", step())
+    desk.index.close()
+    connection = sqlite3.connect(desk.path)
+    connection.executescript("ALTER TABLE steps DROP COLUMN purpose; PRAGMA user_version = 1;")
+    connection.close()
+    assert desk.again().totals().cost == COST

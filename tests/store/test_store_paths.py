@@ -55,6 +55,9 @@ def test_a_relative_dsterm_home_is_refused() -> None:
 def test_every_place_lies_in_one_of_the_three_folders() -> None:
     paths = find_paths({"DSTERM_HOME": "/d"}, "linux", HOME)
     config = [paths.catalog_file, paths.keymap_file, paths.themes, paths.key_file("novita")]
+    config.append(paths.keyring_mark("novita"))
     state = [paths.index, paths.packs, paths.drafts, paths.history, paths.trust, paths.checkpoints, paths.logs]
+    state.append(paths.command_logs)
+    assert all(paths.cache in place.parents for place in (paths.clones, paths.project_caches))
     assert all(paths.config in place.parents for place in config)
     assert all(paths.state in place.parents for place in state)

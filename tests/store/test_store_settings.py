@@ -106,6 +106,27 @@ def test_a_project_can_not_loosen(paths: Paths) -> None:
     assert len(settings.notices) == 3
 
 
+def test_a_project_may_make_the_sandbox_stricter(paths: Paths) -> None:
+    user = "sandbox = false\nsandbox_network = true\nmask_secrets = false\n"
+    project = "sandbox = true\nsandbox_network = false\nmask_secrets = true\ncommand_timeout = 30\n"
+    settings = load(paths, user=user, project=project)
+    config = settings.config
+    assert (config.sandbox, config.sandbox_network, config.mask_secrets) == (True, False, True)
+    assert config.command_timeout == 30
+    assert settings.notices == ()
+
+
+def test_a_project_can_not_open_the_sandbox(paths: Paths) -> None:
+    project = "sandbox = false\nsandbox_network = true\nmask_secrets = false\ncommand_timeout = 3600\n"
+    settings = load(paths, project=project)
+    assert settings.config == Config()
+    assert len(settings.notices) == 4
+
+
+def test_the_users_own_flag_wins_over_a_project(paths: Paths) -> None:
+    assert not load(paths, project="sandbox = true", flags={"sandbox": False}).config.sandbox
+
+
 def test_a_project_can_set_nothing_else_and_a_notice_says_so(paths: Paths) -> None:
     project = 'base_url = "https://evil.example"\nallowed_tools = ["write"]\nnonsense = 1\nprovider = "custom"\n'
     settings = load(paths, project=project)
@@ -113,6 +134,64 @@ def test_a_project_can_set_nothing_else_and_a_notice_says_so(paths: Paths) -> No
     assert len(settings.notices) == 1
     assert "base_url" in settings.notices[0]
     assert "nonsense" in settings.notices[0]
+
+
+def test_a_project_proposes_checks_and_sets_none(paths: Paths) -> None:
+    settings = load(paths, user='checks = ["mine"]', project='checks = ["make test", "ruff check", "make test"]')
+    assert settings.config.checks == ("mine",)
+    assert settings.proposed_checks == ("make test", "ruff check")
+    assert settings.notices == ()
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        '"make"',
+        "[1]",
+        '["make", {}]',
+        '["a", "b", "c", "d", "e", "f"]',
+        f'["{"x" * 301}"]',
+        '[" "]',
+        '["make\\nrm -rf x"]',
+        '["make \\u001b[8m; rm -rf x"]',
+        '["make \\u202e x"]',
+        '["make \\u200b x"]',
+    ],
+)
+def test_checks_that_can_not_be_shown_or_are_too_many_are_not_proposed(paths: Paths, checks: str) -> None:
+    settings = load(paths, project=f"checks = {checks}")
+    assert settings.proposed_checks == ()
+    assert len(settings.notices) == 1
+    assert settings.notices[0].isprintable()
+
+
+def test_a_project_adds_no_folders(paths: Paths) -> None:
+    settings = load(paths, project='add_dirs = ["/"]')
+    assert settings.config.add_dirs == ()
+    assert "add_dirs" in settings.notices[0]
+
+
+def test_nothing_of_a_folder_without_trust_is_read(paths: Paths) -> None:
+    write(paths.config.parent / "project/.dsterm/config.toml", "this is = no toml = at all")
+    settings = load_settings(paths, {}, {}, None)
+    assert settings.config == Config()
+    assert settings.notices == settings.proposed_checks == ()
+
+
+def test_checks_and_folders_come_from_every_layer_of_the_user(paths: Paths) -> None:
+    environment = {
+        "DSTERM_CHECKS": "make test\n\n ruff check \n",
+        "DSTERM_ADD_DIRS": os.pathsep.join(["~/b", "/c", ""]),
+    }
+    settings = load(
+        paths,
+        user='checks = ["old"]\nadd_dirs = ["/a b"]\n',
+        environment=environment,
+        flags={"add_dirs": ["/d, e", "/c"]},
+    )
+    assert settings.config.checks == ("make test", " ruff check ")
+    assert settings.config.add_dirs == ("/a b", "~/b", "/c", "/d, e")
+    assert load(paths, flags={"add_dirs": "/only one"}).config.add_dirs == ("/only one",)
 
 
 def test_bans_of_tools_add_up_over_all_layers(paths: Paths) -> None:
@@ -143,6 +222,17 @@ def test_bans_of_tools_add_up_over_all_layers(paths: Paths) -> None:
         ("allowed_tools = [1]", "allowed_tools", "tool names"),
         ("allowed_tools = [2026-01-01]", "allowed_tools", "tool names"),
         ("theme = {a = 1}", "theme", "name of a theme"),
+        ("command_timeout = 0", "command_timeout", "1 to 3,600"),
+        ("command_timeout = 3601", "command_timeout", "1 to 3,600"),
+        ("command_timeout = 1.5", "command_timeout", "1 to 3,600"),
+        ('sandbox = "off"', "sandbox", "true or false"),
+        ("sandbox_network = 1", "sandbox_network", "true or false"),
+        ('mask_secrets = "no"', "mask_secrets", "true or false"),
+        ('checks = "make test"', "checks", "list of commands"),
+        ('checks = [""]', "checks", "list of commands"),
+        ('checks = ["a\\tb"]', "checks", "list of commands"),
+        ('add_dirs = [" "]', "add_dirs", "list of folders"),
+        ('add_dirs = ["/a\\u0000b"]', "add_dirs", "list of folders"),
     ],
 )
 def test_a_bad_value_names_file_key_and_what_is_allowed(paths: Paths, text: str, key: str, hint: str) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -107,6 +107,7 @@ class FakeConversation:
         self.gates: dict[str, asyncio.Event] = {}
         self.failure: Exception | None = None
         self.files: tuple[ProposedFile, ...] = ()
+        self.held = ""
         self._stop = asyncio.Event()
         self._answers: dict[str, asyncio.Future[Answer]] = {}
         self.now = Status(
@@ -117,6 +118,7 @@ class FakeConversation:
             permission_mode=PermissionMode.ASK,
             branch="main",
             dirty_files=2,
+            sandbox="bubblewrap",
             context_tokens=61_400,
             hit_share=0.99,
             turn=Spend(dollars=Decimal("0.0142")),
@@ -222,10 +224,16 @@ class FakeConversation:
                 self.log = []
                 self.now = msgspec.structs.replace(self.now, session_id=argument or "s2")
                 yield self.envelope(Notice(text=f"Now in {self.now.session_id}."))
+            case "/commit" | "/review" | "!sleep" if self.held:
+                self._stop.clear()
+                await self._until(self.gates.setdefault(self.held, asyncio.Event()).wait())
             case "/cost":
                 yield self.envelope(Notice(text="1 request  Pro  Think  $0.0312"))
             case _:
                 yield self.envelope(Notice(text=f"{name} is not a command.", level=NoticeLevel.ERROR))
+
+    def listen(self, listener: Callable[[Envelope], None]) -> None:
+        self.listener = listener
 
     def answer(self, question_id: str, answer: Answer) -> None:
         self.answers.append((question_id, answer))

@@ -11,6 +11,7 @@ import pytest
 
 from dsterm.core.errors import WorkspaceError
 from dsterm.workspace.atomic_write import write_together
+from dsterm.workspace.inside import Inside
 
 
 def standing(folder: Path) -> dict[str, tuple[bytes, int]]:
@@ -44,10 +45,10 @@ STEPS = {
     "open": (os, "open"),
     "fsync": (os, "fsync"),
     "fchmod": (os, "fchmod"),
-    "link": (Path, "hardlink_to"),
-    "rename": (Path, "replace"),
-    "delete": (Path, "unlink"),
-    "mkdir": (Path, "mkdir"),
+    "link": (os, "link"),
+    "rename": (os, "replace"),
+    "delete": (os, "unlink"),
+    "mkdir": (os, "mkdir"),
 }
 
 
@@ -69,7 +70,7 @@ def test_a_failure_at_any_step_leaves_every_file_whole_and_nothing_beside_it(pla
     with monkeypatch.context() as patched:
         patched.setattr(owner, name, failing)
         try:
-            write_together(changes(place), str)
+            write_together(Inside(place), changes(place))
         except WorkspaceError as error:
             problem = str(error)
         else:
@@ -89,11 +90,11 @@ def test_a_failure_at_any_step_leaves_every_file_whole_and_nothing_beside_it(pla
 
 
 def test_a_file_system_without_hard_links_gets_copies(place, monkeypatch):
-    def refuse(_path, _target):
+    def refuse(*_names, **_more):
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
-    monkeypatch.setattr(Path, "hardlink_to", refuse)
-    write_together(changes(place), str)
+    monkeypatch.setattr(os, "link", refuse)
+    write_together(Inside(place), changes(place))
     assert {name: data for name, (data, _) in standing(place).items()} == {
         "one": b"new one\n",
         "sub/three": b"new three\n",
@@ -101,13 +102,15 @@ def test_a_file_system_without_hard_links_gets_copies(place, monkeypatch):
     }
     before = standing(place)
     with pytest.raises(WorkspaceError, match="Nothing was changed"):
-        write_together({place / "one": b"x", place / "sub" / "three" / "below": b"x"}, str)
+        write_together(Inside(place), {place / "one": b"x", place / "sub" / "three" / "below": b"x"})
     assert standing(place) == before
 
 
 def test_modes_are_kept_or_given(place):
     write_together(
-        changes(place) | {place / "two": b"x"}, str, {place / "one": 0o750, place / "deep" / "er" / "four": 0o700}
+        Inside(place),
+        changes(place) | {place / "two": b"x"},
+        {place / "one": 0o750, place / "deep" / "er" / "four": 0o700},
     )
     modes = {name: mode for name, (_, mode) in standing(place).items()}
     assert modes == {"one": 0o750, "two": 0o755, "sub/three": 0o600, "deep/er/four": 0o700}
@@ -119,7 +122,7 @@ def test_extended_attributes_are_kept(place):
         os.setxattr(place / "one", "user.note", b"mine")
     except OSError:
         pytest.skip("the file system has none")
-    write_together({place / "one": b"new"}, str)
+    write_together(Inside(place), {place / "one": b"new"})
     assert os.getxattr(place / "one", "user.note") == b"mine"
 
 
@@ -129,7 +132,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_file_leaves_all_as_it_was(place)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
         with pytest.raises(WorkspaceError, match=r"two could not be written: .*Nothing was changed"):
-            write_together({place / "one": b"new", place / "two": b"x" * 200_000}, str)
+            write_together(Inside(place), {place / "one": b"new", place / "two": b"x" * 200_000})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert standing(place) == before
@@ -140,10 +143,10 @@ def test_a_read_only_folder_and_file_are_said(place):
     if os.access(place / "sub", os.W_OK):
         pytest.skip("nothing is read-only for root")
     with pytest.raises(WorkspaceError, match="three could not be written: Permission denied"):
-        write_together(changes(place), str)
+        write_together(Inside(place), changes(place))
     (place / "sub").chmod(0o755)
     (place / "one").chmod(0o444)
     with pytest.raises(WorkspaceError, match="it is read-only"):
-        write_together(changes(place), str)
+        write_together(Inside(place), changes(place))
     (place / "one").chmod(0o644)
     assert (place / "one").read_text() == "old one\n" and (place / "two").exists()

@@ -10,6 +10,7 @@ import pytest
 
 from dsterm.core.errors import ProgramMissing, WorkspaceError
 from dsterm.workspace.atomic_write import write_together
+from dsterm.workspace.inside import Inside
 from dsterm.workspace.local import LocalWorkspace
 from dsterm.workspace.process import Launch, run_program
 from dsterm.workspace.programs import find_program
@@ -76,7 +77,7 @@ def test_a_failure_while_putting_files_in_place_puts_all_back(tmp_path):
 
     changes = Trap({first: b"changed", gone: None, blocked: b"x"})
     with pytest.raises(WorkspaceError, match="Nothing was changed"):
-        write_together(changes, str)
+        write_together(Inside(tmp_path), changes)
     assert first.read_bytes() == b"1" and gone.read_bytes() == b"2"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["blocked", "first", "gone"]
 

@@ -10,6 +10,7 @@ import pytest
 from dsterm.core.errors import DiskError, UsageError
 from dsterm.workspace.checkpoints import Checkpoints
 from dsterm.workspace.git_hardening import GitDoor
+from dsterm.workspace.inside import Inside
 from dsterm.workspace.programs import find_program
 from dsterm.workspace.prune_checkpoints import prune_checkpoints
 from dsterm.workspace.saved_bytes import BytesInFolder
@@ -24,7 +25,7 @@ def saver(repo: Path, tmp_path: Path, environment: dict[str, str], programs: tup
         program = find_program("git", programs, outside=root)
         assert program is not None
         saved = BytesInFolder(tmp_path / "state" / "project" / "git")
-        return TreeSaver(GitDoor(program, environment, outside=root), root, saved, limits or SnapshotLimits())
+        return TreeSaver(GitDoor(program, environment, outside=root), Inside(root), saved, limits or SnapshotLimits())
 
     return make
 

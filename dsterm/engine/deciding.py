@@ -1,0 +1,48 @@
+"""From a prepared call to one that may run: the rules decide, and where they ask, the user does."""
+
+from __future__ import annotations
+
+from dsterm.core.command_plan import Confinement, PlannedCommand
+from dsterm.core.messages import ToolCall
+from dsterm.core.tools import Effect, Outcome, Plan, PreparedCall, ToolResult
+from dsterm.engine.approval import approve, approve_command
+from dsterm.engine.live import LiveSession
+from dsterm.engine.questions import NOBODY_TO_ASK
+from dsterm.policy.permissions import Verdict, decide
+from dsterm.policy.shell import read_command
+
+
+async def decided(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> PreparedCall | ToolResult:
+    """What may run: the call, or what the user made of it; else the result that says why not."""
+    decision = decide(call.name, prepared.plan, live.rules())
+    if decision.verdict is Verdict.ALLOW:
+        return prepared
+    if decision.verdict is Verdict.DENY:
+        return ToolResult(outcome=Outcome.REFUSED, content=decision.reason, summary="not allowed")
+    if not live.parts.can_ask:
+        content = f"Not allowed: {decision.reason}, and nobody can be asked in this run. Say what you would have done instead."
+        return ToolResult(outcome=Outcome.REFUSED, content=content, summary=NOBODY_TO_ASK)
+    return await approve(live, call, prepared, decision.reason)
+
+
+async def may_run_in_the_open(live: LiveSession, command: str) -> bool:
+    """Whether a check of the user's may run where nothing confines it; asked as any command is, refused where nobody can be."""
+    reading = read_command(command)
+    trouble = live.parts.commands.sandbox.trouble
+    plan = Plan(
+        effects=(Effect.READ, Effect.EXECUTE, Effect.OUTSIDE),
+        subject=command,
+        concerns=(f"there is no sandbox here: {trouble}",),
+        command=PlannedCommand(
+            command=command,
+            folder=".",
+            confinement=Confinement.OPEN,
+            description="a check after a turn that edited",
+            calls=reading.calls,
+            is_understood=reading.is_understood,
+        ),
+    )
+    decision = decide("bash", plan, live.rules())
+    if decision.verdict is Verdict.ASK and live.parts.can_ask:
+        return await approve_command(live, "bash", plan, decision.reason)
+    return decision.verdict is Verdict.ALLOW
