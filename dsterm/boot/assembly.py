@@ -36,6 +36,7 @@ from dsterm.store.packs import PackFolder
 from dsterm.store.sessions import SessionStore, new_session_id
 from dsterm.tools.toolbox import Toolbox, build_toolbox
 from dsterm.workspace.checkpoints import Checkpoints, project_name
+from dsterm.workspace.environment import environment_outside
 from dsterm.workspace.git import Git
 from dsterm.workspace.leftovers import Interrupted
 from dsterm.workspace.local import LocalWorkspace
@@ -77,7 +78,13 @@ def build_parts(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> EngineParts
     sessions = _sessions(plan)
     index = Index(plan.paths.index, sessions) if sessions else None
     project = plan.paths.checkpoints / project_name(workspace.root)
-    checkpoints = Checkpoints(workspace.root, project if sessions else None, extra_roots=plan.extra_roots)
+    checkpoints = Checkpoints(
+        workspace.root,
+        project if sessions else None,
+        extra_roots=plan.extra_roots,
+        closed=_own_folders(plan),
+        door=git.door,
+    )
     return EngineParts(
         config=config,
         catalog=catalog,
@@ -118,9 +125,13 @@ def _workspace(plan: LaunchPlan) -> LocalWorkspace:
         program_folders=program_folders(plan.environment),
         environment=plan.environment,
         extra_roots=plan.extra_roots,
-        closed=(plan.paths.config, plan.paths.state, plan.paths.cache),
+        closed=_own_folders(plan),
         is_trusted=plan.is_trusted,
     )
+
+
+def _own_folders(plan: LaunchPlan) -> tuple[Path, ...]:
+    return (plan.paths.config, plan.paths.state, plan.paths.cache)
 
 
 def _toolbox(plan: LaunchPlan, workspace: LocalWorkspace, commands: CommandRunner) -> Toolbox:
@@ -137,13 +148,22 @@ def _toolbox(plan: LaunchPlan, workspace: LocalWorkspace, commands: CommandRunne
 
 
 def _find_git(plan: LaunchPlan) -> Path | None:
-    return find_program("git", program_folders(plan.environment), outside=plan.folder)
+    return find_program("git", program_folders(plan.environment), outside=_roots(plan))
+
+
+def _roots(plan: LaunchPlan) -> tuple[Path, ...]:
+    return (plan.folder, *plan.extra_roots)
 
 
 def open_git(plan: LaunchPlan) -> Git:
     """The git of the folder of `plan`, found outside it."""
     return Git(
-        _find_git(plan), plan.folder, clones=plan.paths.clones, environment=plan.environment, is_trusted=plan.is_trusted
+        _find_git(plan),
+        plan.folder,
+        clones=plan.paths.clones,
+        environment=environment_outside(plan.environment, _roots(plan)),
+        closed=_own_folders(plan),
+        is_trusted=plan.is_trusted,
     )
 
 

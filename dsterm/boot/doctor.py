@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import subprocess
@@ -56,6 +57,19 @@ class Patient(msgspec.Struct, frozen=True, kw_only=True):
     home: Path
     folder: Path
     platform: str
+
+
+def examine(words: list[str]) -> int:
+    """`dsterm doctor`: report on this machine, this user and this folder; 1 where something has to be done."""
+    parser = argparse.ArgumentParser(
+        prog="dsterm doctor",
+        description="Is everything in place, and does the sandbox hold? Tries it for real, in a temporary folder.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("-C", "--cwd", type=Path, default=Path(), metavar="DIR", help="the folder to work in")
+    folder = parser.parse_args(words).cwd.resolve()
+    patient = Patient(environment=dict(os.environ), home=Path.home(), folder=folder, platform=sys.platform)
+    return run_doctor(patient, lambda text: print(text, end=""))
 
 
 def run_doctor(patient: Patient, write: Callable[[str], None]) -> int:

@@ -12,8 +12,12 @@ from dsterm.store.secrets import known_keys
 class KnownKeys(Collection[str]):
     """Keys from the environment and from files, and those found for a provider later on; never shown."""
 
-    def __init__(self, environment: Mapping[str, str], paths: Paths) -> None:
-        self._keys = set(known_keys(environment, paths))
+    def __init__(self) -> None:
+        self._keys: set[str] = set()
+
+    def learn(self, environment: Mapping[str, str], paths: Paths) -> None:
+        """Mask what variables and key files hold."""
+        self._keys |= known_keys(environment, paths)
 
     def __contains__(self, key: object) -> bool:
         return key in self._keys

@@ -18,6 +18,7 @@ import msgspec
 from dsterm.boot.assembly import demo_repository, open_git
 from dsterm.boot.circumstances import SystemClock
 from dsterm.boot.collector import collect_garbage_from_here
+from dsterm.boot.crash import describe_crash, write_crash_log
 from dsterm.boot.kept_settings import keep_setting
 from dsterm.boot.known_keys import KnownKeys
 from dsterm.boot.plan import LaunchPlan, with_trust
@@ -97,7 +98,7 @@ def offer_sample(plan: LaunchPlan) -> LaunchPlan:
     asyncio.run(demo_repository(plan, folder))
     sys.stderr.write(f"The sample repo is {folder}. Try: fix the failing test\n")
     # It holds nothing but what dsterm itself has just written.
-    return dataclasses.replace(plan, folder=folder, is_trusted=True, must_ask_trust=False)
+    return dataclasses.replace(plan, folder=folder, is_trusted=True, must_ask_trust=False, proposed_checks=())
 
 
 def ask_trust(plan: LaunchPlan) -> LaunchPlan | None:
@@ -153,15 +154,14 @@ def _screen_options(plan: LaunchPlan, keys: KnownKeys, engine: Engine) -> Screen
 
     return ScreenOptions(
         clock=SystemClock(),
-        history=PromptHistory(plan.paths.history),
-        log_path=plan.paths.logs / "crash.log",
+        history=PromptHistory(plan.paths.history, keys),
+        log_crash=lambda error: write_crash_log(plan.paths.logs, describe_crash(error, keys)),
         theme=plan.config.theme,
         theme_folders=_theme_folders(plan),
         reasoning_fold=plan.config.reasoning_fold,
         mouse=plan.config.mouse,
         prompt=plan.prompt or "",
         title=f"dsterm · {plan.folder.name}",
-        redact=keys.redact,
         on_ready=get_ready,
         save_theme=lambda name: keep_setting(plan.paths.config_file, "theme", name),
         editor=_editor(plan),

@@ -26,15 +26,16 @@ from dsterm.workspace.prune_checkpoints import prune_checkpoints
 def start(flags: argparse.Namespace) -> int:
     """Run what `flags` ask for and return the exit code."""
     leave_garbage()
+    keys = KnownKeys()
     try:
         plan = plan_launch(flags, dict(os.environ))
-        keys = KnownKeys(plan.environment, plan.paths)
+        keys.learn(plan.environment, plan.paths)
         report_crashes(plan.paths.logs, keys)
         for notice in plan.notices:
-            sys.stderr.write(f"dsterm: {_printable(notice)}\n")
+            sys.stderr.write(f"dsterm: {_printable(keys.redact(notice))}\n")
         return _answer_once(plan, keys) if plan.is_headless else _start_screen(plan, keys)
     except DstermError as error:
-        sys.stderr.write(f"dsterm: {_printable(str(error))}\n")
+        sys.stderr.write(f"dsterm: {_printable(keys.redact(str(error)))}\n")
         return error.exit_code
     except BrokenPipeError:
         # Whoever read the output has left; there is nobody to tell.

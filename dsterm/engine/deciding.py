@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dsterm.core.command_plan import Confinement, PlannedCommand
 from dsterm.core.messages import ToolCall
+from dsterm.core.models import PermissionMode
 from dsterm.core.tools import Effect, Outcome, Plan, PreparedCall, ToolResult
 from dsterm.engine.approval import approve, approve_command
 from dsterm.engine.live import LiveSession
 from dsterm.engine.questions import NOBODY_TO_ASK
-from dsterm.policy.permissions import Verdict, decide
+from dsterm.policy.permissions import Rules, Verdict, decide
 from dsterm.policy.shell import read_command
+
+_LOOSER = {
+    PermissionMode.ACCEPT_EDITS: "lets edits happen",
+    PermissionMode.AUTO: "lets sandboxed commands run",
+    PermissionMode.YOLO: "asks nothing at all",
+}
 
 
 async def decided(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> PreparedCall | ToolResult:
@@ -23,6 +30,14 @@ async def decided(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> 
         content = f"Not allowed: {decision.reason}, and nobody can be asked in this run. Say what you would have done instead."
         return ToolResult(outcome=Outcome.REFUSED, content=content, summary=NOBODY_TO_ASK)
     return await approve(live, call, prepared, decision.reason)
+
+
+def way_out(tool: str, plan: Plan) -> str:
+    """Which permission mode would let a call pass that nobody could be asked about, in brackets; nothing where none would."""
+    for mode, words in _LOOSER.items():
+        if decide(tool, plan, Rules(mode=mode, has_read=True)).verdict is Verdict.ALLOW:
+            return f" (--permission-mode {mode} {words})"
+    return ""
 
 
 async def may_run_in_the_open(live: LiveSession, command: str) -> bool:

@@ -5,6 +5,7 @@ Nothing is written here but saved bytes; meant for a thread.
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 
 import msgspec
@@ -93,6 +94,8 @@ class _Simulation:
         left = change.after
         if left is None or not (left.is_there and change.before.is_there and now.is_there):
             return None
+        if any(stat.S_ISLNK(version.mode) for version in (left, now, change.before)):
+            return None  # What a link says are no lines.
         content = self._checkpoints.content
         data = merge(content(left), content(now), content(change.before))
         mode = change.before.mode if now.mode == left.mode else now.mode

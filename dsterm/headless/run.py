@@ -12,7 +12,8 @@ import msgspec
 
 from dsterm.core.errors import DstermError
 from dsterm.core.events import Envelope, Notice, StepRetried, ToolEnded, ToolRequested, TurnEnd, TurnEnded
-from dsterm.core.tools import Outcome
+from dsterm.core.tools import Outcome, Plan
+from dsterm.engine.deciding import way_out
 from dsterm.engine.engine import Engine
 from dsterm.engine.questions import NOBODY_TO_ASK
 from dsterm.headless.report import Report, Result
@@ -49,12 +50,12 @@ async def run_headless(engine: Engine, prompt: str, attachments: Sequence[str], 
     prepare_output(is_json=output is not OutputFormat.TEXT)
     report = Report()
     stopped = _stop_on_signals(engine)
-    names: dict[str, str] = {}
+    calls: dict[str, tuple[str, Plan | None]] = {}
     failed = 0
     try:
         async for envelope in _events(engine, prompt, attachments, stopped):
             report.take(envelope)
-            _show(envelope, output, names)
+            _show(envelope, output, calls)
     except DstermError as error:
         failed = error.exit_code
         report.ended = TurnEnded(reason=TurnEnd.FAILED, text=str(error))
@@ -92,7 +93,7 @@ def _stop_on_signals(engine: Engine) -> asyncio.Event:
     return stopped
 
 
-def _show(envelope: Envelope, output: OutputFormat, names: dict[str, str]) -> None:
+def _show(envelope: Envelope, output: OutputFormat, calls: dict[str, tuple[str, Plan | None]]) -> None:
     """Diagnostics to standard error; with stream-json the event to standard output."""
     if output is OutputFormat.STREAM_JSON:
         kind = type(envelope.event).__name__
@@ -103,10 +104,11 @@ def _show(envelope: Envelope, output: OutputFormat, names: dict[str, str]) -> No
         case StepRetried(attempt=attempt, wait=wait, cause=cause):
             tell(f"retry {attempt} in {wait:.1f} s: {cause}")
         case ToolRequested(call=call, plan=plan):
-            names[call.id] = f"{call.name} {plan.subject if plan else ''}".strip()
+            calls[call.id] = (call.name, plan)
         case ToolEnded(id=call_id, result=result) if result.outcome is Outcome.REFUSED:
-            hint = " (--permission-mode accept-edits lets edits happen)" if result.summary == NOBODY_TO_ASK else ""
-            tell(f"not allowed: {names.get(call_id, 'a tool call')}{hint}")
+            name, plan = calls.get(call_id, ("a tool call", None))
+            hint = way_out(name, plan) if plan and result.summary == NOBODY_TO_ASK else ""
+            tell(f"not allowed: {name} {plan.subject if plan else ''}".rstrip() + hint)
         case ToolEnded(id=call_id, result=result) if result.outcome is Outcome.DONE and result.diffs:
             for diff in result.diffs:
                 tell(f"{diff.kind}: {diff.path} +{diff.added} -{diff.removed}")

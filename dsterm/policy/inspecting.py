@@ -22,9 +22,9 @@ from dsterm.policy.shell_words import Word
 READS_WHATEVER_IT_GETS = names(
     "cat ls head tail wc grep egrep fgrep echo pwd true false : basename dirname realpath readlink stat du df nl cut tr comm"
     " paste join fold tac rev od cksum md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum seq expand unexpand id"
-    " whoami uname arch nproc cmp column which type cd sleep jq printenv groups"
+    " whoami uname nproc cmp column which type cd sleep jq printenv groups"
 )
-"""No argument makes these write to a file or run a program, whatever it is."""
+"""No argument makes these write to a file or run a program, whatever it is, on Linux or macOS (where `arch` would)."""
 
 _GIT = frozenset(
     {("--version",), ("version",), ("branch", "--show-current"), ("remote",), ("remote", "-v"), ("symbolic-ref", "HEAD"),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from dsterm.policy.name_sets import names
+from dsterm.policy.network_programs import why_network
 from dsterm.policy.program_arguments import (
     INTERPRETERS,
     PYTHON,
@@ -62,6 +63,7 @@ _MODULE = re.compile(r"[A-Za-z_][\w.]*")
 _SCRIPT = re.compile(r"(?![-/~])(?!.*\.\.)\S*[/.]\S+")
 _PLAIN_WORD = re.compile(r"[a-z][a-z0-9_:-]*")
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*::?(?://)?|[\w.-]+@[\w.-]+:|[/~]|\.\.?/", re.IGNORECASE)
+_ADDRESS = re.compile(r"://|git\+|\w@[\w.-]+:")
 _GIT_TALKS = frozenset({"push", "pull", "fetch"})
 _MOST_EXACT_WORDS = 6
 
@@ -81,6 +83,8 @@ def may_be_ruled(words: Sequence[Word]) -> bool:
         or name in SHELLS
         or has_running_option(_options(program, rest))
     ):
+        return False
+    if why_network(words) is not None and any(_ADDRESS.search(word) for word in rest):
         return False
     if PYTHON.fullmatch(name) or name in INTERPRETERS:
         return bool(_interpreter_rule(texts))

@@ -17,6 +17,8 @@ _OPERATORS = re.compile(r"[|&;<>(){}$`=]")
 # Tab and newline aside, a control character is nothing that a command needs; a lone surrogate is no text at all.
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
+_SHOWN_BYTES = bytes(byte if byte < 128 else ord("x") for byte in range(256))
+
 
 class Syntax(msgspec.Struct, frozen=True, kw_only=True):
     """A node of the tree: its type in the grammar, and the text it spans as `source[start:end]`, both in UTF-8 bytes."""
@@ -43,7 +45,10 @@ def parse(command: str) -> Syntax | None:
     import tree_sitter_bash  # noqa: PLC0415
 
     source = command.encode()
-    tree = tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language())).parse(source)
+    # The scanner of the grammar looks up characters in tables that end at 255 and may crash beyond. All syntax is ASCII, so
+    # it is shown a letter for each other byte: two or more in a row, which are no keyword's, and places stay the same.
+    shown = source.translate(_SHOWN_BYTES)
+    tree = tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language())).parse(shown)
     if tree.root_node.has_error:
         return None
     return _copied(tree.walk(), source)

@@ -18,9 +18,9 @@ Group = tuple[Span, ...]
 def status_line(status: Status, width: int) -> Line:
     """One line of at most `width` cells. Where it is narrow, parts go one after the other; permission and total stay.
 
-    First the hit share, then the branch, whether the folder is trusted, jobs, the turn; that nothing confines commands goes last.
+    First the hit share, then branch and turn, then whether the folder is trusted, jobs, and last what confines commands.
     """
-    optional = ["hit", "branch", "trust", "jobs", "turn", "sandbox"]
+    optional = ["hit", "branch", "turn", "trust", "jobs", "sandbox"]
     groups = _groups(status)
     while True:
         control = _joined([groups["control"], *(groups.get(name, ()) for name in ("sandbox", "trust", "jobs"))], "  ")

@@ -7,6 +7,7 @@ that takes too long or fails counts as none. That thread is left behind; it ends
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -45,8 +46,27 @@ def write_key(provider: str, key: str, seconds: float = _PATIENCE) -> bool:
     return _answer_of(write, seconds) is True
 
 
+class _Request(threading.Thread):
+    """A question to the keyring that is worth waiting for until `deadline`."""
+
+    def __init__(self, target: Callable[[], None], deadline: float) -> None:
+        super().__init__(target=target, name="keyring", daemon=True)
+        self.deadline = deadline
+
+    def is_answered(self) -> bool:
+        """Whether it is over, having waited as long as it is worth it."""
+        self.join(max(0.0, self.deadline - time.monotonic()))
+        return not self.is_alive()
+
+
 def _answer_of(question: Callable[[], _T], seconds: float) -> _T | None:
-    """What `question` returns, None when it raises or takes longer than `seconds`."""
+    """What `question` returns, None when it raises or takes longer than `seconds`.
+
+    While an earlier question is stuck, none is asked: the program would wait as long once more for each.
+    """
+    earlier = [thread for thread in threading.enumerate() if isinstance(thread, _Request) and thread.is_alive()]
+    if not all(request.is_answered() for request in earlier):
+        return None
     answers: list[_T] = []
 
     def ask() -> None:
@@ -55,7 +75,6 @@ def _answer_of(question: Callable[[], _T], seconds: float) -> _T | None:
         except Exception:  # noqa: BLE001 - a backend is somebody else's code and raises what it likes, errors of D-Bus among it
             return
 
-    thread = threading.Thread(target=ask, name="keyring", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return answers[0] if answers else None
+    request = _Request(ask, time.monotonic() + seconds)
+    request.start()
+    return answers[0] if request.is_answered() and answers else None

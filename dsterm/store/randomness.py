@@ -43,10 +43,14 @@ def is_keylike(value: str) -> bool:
     """
     segments = re.split(r"[-_.]", value)
     is_mixed = len(value) >= _LONG_MIXED and value.lower() != value != value.upper()
-    return is_mixed or is_random(value) or any(
-        len(segment) >= _LONG
-        or (len(segment) >= _NUMBERED_SEGMENT and sum(character.isdigit() for character in segment) >= 2)
-        for segment in segments
+    return (
+        is_mixed
+        or is_random(value)
+        or any(
+            len(segment) >= _LONG
+            or (len(segment) >= _NUMBERED_SEGMENT and sum(character.isdigit() for character in segment) >= 2)
+            for segment in segments
+        )
     )
 
 

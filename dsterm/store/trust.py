@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from dsterm.core.command_plan import CommandRule, Confinement
-from dsterm.core.errors import UsageError
+from dsterm.core.errors import DiskError, UsageError
 from dsterm.core.services import Clock
 from dsterm.store.secrets import find_secrets
 from dsterm.store.trust_file import EMPTY, Fields, GrantDocument, TrustFile
@@ -164,7 +164,15 @@ class TrustBook:
     def _document(self) -> GrantDocument:
         if self._unkept is not None:
             return self._unkept
-        return self._file.read() if self._file else EMPTY
+        if self._file is None:
+            return EMPTY
+        try:
+            return self._file.read()
+        except DiskError:
+            if self._is_kept:
+                raise
+            # Who keeps nothing needs nothing of what was kept: everything is unknown, and asks.
+            return EMPTY
 
     def _change(self, folder: Path, edit: Callable[[_Folder], _Folder]) -> None:
         with self._guard, self._editing():

@@ -28,7 +28,6 @@ from dsterm.render.transcript import Transcript
 from dsterm.tui.completion import CompletionPopup
 from dsterm.tui.composer import Composer
 from dsterm.tui.conversation import Conversation, ScreenOptions
-from dsterm.tui.crash import log_crash
 from dsterm.tui.foot import Foot
 from dsterm.tui.greeting import greeting_lines
 from dsterm.tui.hints import Hints
@@ -266,12 +265,15 @@ class DstermApp(QuestionActions, inherit_bindings=False):
         if event.state is WorkerState.SUCCESS and event.worker.group == _READY:
             self.foot.draw()
         elif event.state is WorkerState.ERROR:
-            words = f"Something in dsterm went wrong; nothing was lost. {log_crash(self.options, event.worker.error)}"
+            words = f"Something in dsterm went wrong; nothing was lost. {self._logged(event.worker.error)}"
             self.view.show(self.turns.notice(words, NoticeLevel.ERROR))
+
+    def _logged(self, error: BaseException | None) -> str:
+        return self.options.log_crash(error) if error is not None else "There is no log of it."
 
     def _fatal_error(self) -> None:
         """A short message for the user, the traceback without local variables for the log."""
-        where = log_crash(self.options, sys.exc_info()[1])
+        where = self._logged(sys.exc_info()[1])
         self._exit_renderables.append(
             Segments([Segment(f"dsterm stopped; the session is saved. {clean_line(where)}\n")])
         )

@@ -211,14 +211,14 @@ class Welcome(Protocol):
 class ScreenOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How the screen starts.
 
-    `theme_folders` hold the user's themes; `log_path` takes the traceback of a crash, which `redact` cleans; `count_tokens`
+    `theme_folders` hold the user's themes; `log_crash` keeps the traceback of a failure and says where; `count_tokens`
     counts or estimates; `zone` is that of the times shown (None: the computer's); `on_ready` runs in a thread after the first
     paint; `prompt` is sent at once; `save_theme` keeps the user's choice; `editor` is the command line of the user's editor.
     """
 
     clock: Clock
     history: PromptMemory
-    log_path: Path
+    log_crash: Callable[[BaseException], str]
     theme: str = "dusk"
     theme_folders: tuple[Path, ...] = ()
     reasoning_fold: ReasoningFold = ReasoningFold.ON_ANSWER
@@ -227,7 +227,6 @@ class ScreenOptions(msgspec.Struct, frozen=True, kw_only=True):
     mouse: bool = True
     prompt: str = ""
     title: str = "dsterm"
-    redact: Callable[[str], str] = str
     on_ready: Callable[[], None] | None = None
     save_theme: Callable[[str], None] | None = None
     editor: str = ""

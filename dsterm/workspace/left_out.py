@@ -22,7 +22,7 @@ SYMLINK = "symbolic link"
 SUBMODULE = "submodule"
 MISSING = "its content is not in this clone"
 OTHER_REPOSITORY = "a git repository of its own"
-SECRET_LOOKING = "looks like it holds secrets"
+HOLDS_KEYS = "looks like it holds secrets"
 OWN = "belongs to dsterm itself"
 
 
@@ -31,7 +31,7 @@ def reason_by_name(path: str) -> str:
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in path):
         return "its name is not plain text"
     if looks_secret(path):
-        return SECRET_LOOKING
+        return HOLDS_KEYS
     name = PurePosixPath(path).name.casefold()
     if name in _LOCK_FILES:
         return "lock file"

@@ -10,7 +10,7 @@ from dsterm.core.command_plan import Confinement
 from dsterm.core.commands import CommandLaunch
 from dsterm.core.errors import WorkspaceError
 from dsterm.workspace.git_guard import GitGuard
-from dsterm.workspace.sandbox_view import Access, View, ViewParts, access, build_view, is_too_wide
+from dsterm.workspace.sandbox_view import Access, View, ViewParts, access, build_view
 from dsterm.workspace.secret_places import home_folders, listening_sockets, real_places, secret_places
 from dsterm.workspace.survey import Survey, survey
 
@@ -47,11 +47,6 @@ class Ground:
         """Whether commands could have put something else in the place of `program`."""
         real = Path(os.path.realpath(program))
         return any(path.is_relative_to(place) for path in (program, real) for place in (*self.roots, self.cache))
-
-    @property
-    def is_read_only(self) -> bool:
-        """Whether commands can't write in the workspace either, as it is the home folder or contains it."""
-        return is_too_wide(self.roots[0], self._homes)
 
     def begin(self, launch: CommandLaunch, environment: Mapping[str, str]) -> View:
         """What `launch` may see and write; `end` or `abandon` has to follow. WorkspaceError when it can't run there."""

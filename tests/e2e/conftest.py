@@ -52,7 +52,15 @@ def repo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def program(tmp_path: Path, repo: Path) -> Program:
-    """dsterm in `repo`, without a key and without a server."""
+    """dsterm in `repo`, which the user trusts, without a key and without a server."""
+    program = Program(tmp_path / "home", repo)
+    program.trust(repo)
+    return program
+
+
+@pytest.fixture
+def stranger(tmp_path: Path, repo: Path) -> Program:
+    """dsterm where it was never run before: no home, and a folder that nobody said anything about."""
     return Program(tmp_path / "home", repo)
 
 

@@ -17,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dsterm.store.trust import TrustBook
+
 KEY = "sk_e2e_0123456789abcdefghijklmnop"
 DSTERM = (sys.executable, "-P", "-m", "dsterm")
 _KEPT = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
@@ -30,6 +32,7 @@ def clean_environment(home: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "DSTERM_HOME": str(home),
         "GIT_CONFIG_NOSYSTEM": "1",
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         "GIT_CONFIG_GLOBAL": os.devnull,
     }
 
@@ -76,6 +79,10 @@ class Program:
         self.folder = folder
         self.environment = clean_environment(home)
         self.flags: tuple[str, ...] = ()
+
+    def trust(self, folder: Path) -> None:
+        """What the user says once about a folder, on the first start there."""
+        TrustBook(self.home / "state" / "trust.json", home=self.home).set_trust(folder, is_trusted=True)
 
     def use(self, url: str) -> None:
         """Talk to the server at `url` as if it were Novita: what it answers counts as money."""

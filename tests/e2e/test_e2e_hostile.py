@@ -56,8 +56,9 @@ def test_json_keeps_what_the_model_said_to_the_character(program, scripted):
 
 def test_the_debug_log_has_every_request_and_no_key(program, scripted):
     program.use(scripted.url)
+    # A prompt with a key in it would not be sent; the user's own words for the system text are.
     secret = "sk_live_abcdefghijklmnopqrstuv"
-    assert program.ask(f"what is {secret} for: evil answer", "--debug").code == 0
+    assert program.ask("evil answer", "--debug", "--append-system-prompt", f"Never say {secret}.").code == 0
     log = program.home / "state" / "logs" / "requests.log"
     text = log.read_text()
     assert log.stat().st_mode & 0o077 == 0

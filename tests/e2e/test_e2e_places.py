@@ -24,15 +24,15 @@ def program(program, guide) -> Program:
     return program
 
 
-def test_a_file_where_the_home_should_be_is_found_out_before_anything_is_sent(program, guide):
-    program.home.write_text("a file of the user's")
+def test_a_file_where_the_home_should_be_is_found_out_before_anything_is_sent(stranger, guide):
+    stranger.home.write_text("a file of the user's")
     before = len(guide.ledger())
-    sentence = program.ask("hi").sentence(1)
-    assert str(program.home) in sentence
+    sentence = stranger.ask("hi").sentence(1)
+    assert str(stranger.home) in sentence
     assert "DSTERM_HOME" in sentence
-    assert program.home.read_text() == "a file of the user's"
+    assert stranger.home.read_text() == "a file of the user's"
     assert len(guide.ledger()) == before
-    assert program.ask("hi", "--no-save").code == 0
+    assert stranger.ask("hi", "--no-save").code == 0
 
 
 @pytest.mark.parametrize("locked", ["home", "sessions"])

@@ -48,14 +48,14 @@ WRONG_CHOICES = {
 
 
 @pytest.mark.parametrize("case", WRONG_FLAGS)
-def test_a_wrong_flag_is_one_sentence_with_the_way_out(program, case):
+def test_a_wrong_flag_is_one_sentence_with_the_way_out(stranger, case):
     words, said, way_out = WRONG_FLAGS[case]
-    done = program.run(*words)
+    done = stranger.run(*words)
     sentence = done.sentence(2)
     assert done.out == ""
     assert said in sentence
     assert way_out in sentence
-    assert not program.home.exists()
+    assert not stranger.home.exists()
 
 
 @pytest.mark.parametrize("case", WRONG_CHOICES)
@@ -159,11 +159,11 @@ def test_bytes_that_are_no_text_do_no_harm(program, guide: DemoServer):
     assert "\x1b" not in program.run("-p", "hi", "--cwd", "\x1b[31mred\nfolder").sentence(2)
 
 
-def test_help_and_version_need_nothing(program):
-    assert program.run("--version").out.startswith("dsterm ")
-    done = program.run("--help")
+def test_help_and_version_need_nothing(stranger):
+    assert stranger.run("--version").out.startswith("dsterm ")
+    done = stranger.run("--help")
     assert done.code == 0
     for flag in ("--permission-mode", "--max-turns", "--budget", "--continue", "--allowed-tools"):
         assert flag in done.out
     assert "--max-budget-usd" not in done.out
-    assert not program.home.exists()
+    assert not stranger.home.exists()

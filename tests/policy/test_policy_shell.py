@@ -33,7 +33,21 @@ def test_wrappers_are_taken_off() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["ls $(", "ls 'a", 'ls "a', "if ls", "ls )", "ls\x00a", "ls\x1b[2J", "$x a", "${x} a", "`x` a", "a=(", "]]) x"],
+    [
+        "ls $(",
+        "ls 'a",
+        'ls "a',
+        "if ls",
+        "ls )",
+        "ls\x00a",
+        "ls\x1b[2J",
+        "$x a",
+        "${x} a",
+        "`x` a",
+        "a=(",
+        "]]) x",
+        "exec 3<>a",
+    ],
 )
 def test_what_the_grammar_does_not_hold_is_not_understood(line: str) -> None:
     reading = read_command(line)
@@ -71,7 +85,7 @@ def test_ordinary_shell_that_runs_things_is_understood(line: str) -> None:
      "sudo -u a wget x", "/usr/bin/curl x",
      "find . -exec curl {} \\;", "xargs -n1 curl", "bash -c 'ls; curl x'", "eval 'curl x'", "timeout 5 curl x",
      "ls | curl x", "echo $(curl x)",
-     "sh -ec 'bash -c \"curl x\"'", "cat < /dev/tcp/x/80", "exec 3<>/dev/tcp/x/80", "curl http://localhost@x.example",
+     "sh -ec 'bash -c \"curl x\"'", "cat < /dev/tcp/x/80", "exec 3>/dev/tcp/x/80", "curl http://localhost@x.example",
      "curl http://localhost:1@x.example/",
      "if curl x; then ls; fi", "npx eslint", "curl http://127.0.0.1 https://x.example"],
 )  # fmt: skip
@@ -148,10 +162,11 @@ def test_nothing_at_all_only_reads(line: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["(" * 19_000, "$(" * 9_000, "echo " + "`" * 15_000, "a|" * 9_900, "x+=(" * 4_900, "<>|&;()" * 2_800, "env " * 4_900, "timeout 5 " * 1_900,
-     "nice " * 3_900 + "ls",
+    ["(" * 19_000, "$(" * 9_000, "echo " + "`" * 15_000, "a|" * 9_900, "x+=(" * 4_900, "<>|&;()" * 2_800, "env " * 4_900,
+     "timeout 5 " * 1_900, "nice " * 3_900 + "ls",
      "ls;" * 6_000, "ls " + "'" * 19_000, "echo " + "a=" * 9_000, "{ " * 9_000, "cat <<A\n" * 2_400, "sudo " * 2_000 + "ls",
-     "bash -c 'bash -c \"eval ls\"'" * 300, "ls " + "*" * 19_000, "s" * 300_000, "echo " + "secret." * 2_800, "sed -n '" + "1p;" * 2_900 + "'",
+     "bash -c 'bash -c \"eval ls\"'" * 300, "ls " + "*" * 19_000, "s" * 300_000, "echo " + "secret." * 2_800,
+     "sed -n '" + "1p;" * 2_900 + "'",
      "if ls; then " * 1_500, "printf '" + "%" * 19_000 + "'", "ls && " * 90 + "ls", "cat " + "a," * 9_000],
     ids=lambda line: line[:12],
 )  # fmt: skip
@@ -167,3 +182,18 @@ def test_the_grammar_is_loaded_with_the_first_command_only() -> None:
         "shell.read_command('ls'); assert 'tree_sitter_bash' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["{\U00031860", "{\U000f2bf0b", "(;^+{\U000b0cae\u01cf+b^b<", "\n;\x81/{\U000cf1de\xe3{\U000843d3(\xc3\U000cfb19~", "${\U00092477\u016e!",
+     "ls {\U0010ffff,a}", "cat <<\U000cf1de\nx\n\U000cf1de", "a\U000cf1de=1", "$\U000cf1de", "[[ a =~ \U000cf1de ]]"],
+)  # fmt: skip
+def test_no_text_crashes_the_native_parser(line: str) -> None:
+    code = "import sys; from dsterm.policy.shell import read_command; [read_command(sys.argv[1] * n) for n in range(1, 40)]"
+    assert subprocess.run([sys.executable, "-c", code, line], check=False).returncode == 0
+
+
+def test_letters_beyond_ascii_are_read_as_they_stand() -> None:
+    assert read_command("grep 'größe' \"naïve 語\"").calls[0].words == ("grep", "größe", "naïve 語")
+    assert read_command("grep 'größe' \"naïve 語\"").effects == (Effect.READ, Effect.INSPECT)

@@ -88,9 +88,10 @@ OPERANDS = st.sampled_from(
      "core.pager=evilprog"]
 )  # fmt: skip
 PROGRAMS = st.sampled_from(
-    "sort uniq tree file diff rg date find sed git grep cat ls head wc cut tr comm column stat du seq basename xargs jq nl od tac"
-    " join paste fold expand cksum md5sum cmp numfmt realpath readlink env printf test".split()
-)
+    ["sort", "uniq", "tree", "file", "diff", "rg", "date", "find", "sed", "git", "grep", "cat", "ls", "head", "wc", "cut",
+     "tr", "comm", "column", "stat", "du", "seq", "basename", "xargs", "jq", "nl", "od", "tac", "join", "paste", "fold",
+     "expand", "cksum", "md5sum", "cmp", "numfmt", "realpath", "readlink", "env", "printf", "test"]
+)  # fmt: skip
 WORDS = st.one_of(
     LETTERS.map("-{}".format),
     LONG_OPTIONS.map("--{}".format),

@@ -43,10 +43,10 @@ def test_a_wide_screen_shows_everything() -> None:
         (140, []),
         (108, ["hit"]),
         (98, ["hit", "main"]),
-        (90, ["hit", "main", "untrusted"]),
-        (78, ["hit", "main", "untrusted", "2 jobs"]),
-        (68, ["hit", "main", "untrusted", "2 jobs", "turn"]),
-        (50, ["hit", "main", "untrusted", "2 jobs", "turn", "sandbox"]),
+        (80, ["hit", "main", "turn"]),
+        (70, ["hit", "main", "turn", "untrusted"]),
+        (62, ["hit", "main", "turn", "untrusted", "2 jobs"]),
+        (46, ["hit", "main", "turn", "untrusted", "2 jobs", "sandbox"]),
     ],
 )
 def test_a_narrow_one_drops_one_part_after_the_other_and_keeps_permission_and_total(
@@ -54,7 +54,7 @@ def test_a_narrow_one_drops_one_part_after_the_other_and_keeps_permission_and_to
 ) -> None:
     status = msgspec.structs.replace(STATUS, sandbox="", is_trusted=False, running_jobs=2)
     text = status_line(status, width).text
-    assert [word for word in ("hit", "main", "untrusted", "2 jobs", "turn", "sandbox") if word not in text] == missing
+    assert [word for word in ("hit", "main", "turn", "untrusted", "2 jobs", "sandbox") if word not in text] == missing
     assert "total $0.0312" in text
     assert "  ask" in text
 

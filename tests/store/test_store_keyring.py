@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keyring
@@ -165,6 +166,28 @@ def test_a_locked_keyring_does_not_hold_up_anything() -> None:
     assert not write_key("novita", "sk-key", seconds=0.1)
     assert time.monotonic() - started < 2
     backend.unlocked.set()
+
+
+def test_a_stuck_keyring_is_waited_for_once_and_asked_again_when_it_is_free(working: DictKeyring) -> None:
+    backend = LockedKeyring()
+    keyring.set_keyring(backend)
+    started = time.monotonic()
+    for _ in range(10):
+        assert read_key("novita", seconds=0.3) is None
+    assert time.monotonic() - started < 2
+    backend.unlocked.set()
+    keyring.set_keyring(working)
+    working.kept["dsterm", "novita"] = "sk-key"
+    for thread in threading.enumerate():
+        if thread.name == "keyring":
+            thread.join(5)
+    assert read_key("novita") == "sk-key"
+
+
+def test_two_questions_at_once_are_both_answered(working: DictKeyring) -> None:
+    working.kept["dsterm", "novita"] = "sk-key"
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(lambda _: read_key("novita"), range(40))) == {"sk-key"}
 
 
 def test_the_package_is_only_loaded_when_it_is_asked(paths: Paths) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from terminal import Terminal
 
+from dsterm.store.trust import TrustBook
+
 
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
@@ -35,8 +37,10 @@ def start(tmp_path: Path, repo: Path) -> Iterator[StartDsterm]:
             "DSTERM_HOME": str(tmp_path / "home"),
             "TERM": "xterm-256color",
             "LANG": "C.UTF-8",
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
             "PATH": os.environ["PATH"],
         }
+        TrustBook(tmp_path / "home" / "state" / "trust.json", home=tmp_path).set_trust(folder, is_trusted=True)
         command = [sys.executable, "-P", "-m", "dsterm", *flags]
         opened.append(Terminal(f"dsterm-test-{uuid.uuid4().hex[:8]}", size, command, environment, folder))
         return opened[-1]

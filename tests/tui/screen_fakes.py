@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from dsterm.boot.crash import describe_crash, write_crash_log
 from dsterm.core.diff import FileDiff, diff_texts
 from dsterm.core.events import (
     Envelope,
@@ -274,7 +275,7 @@ def options(folder: Path, conversation: FakeConversation, **more: object) -> Scr
     chosen: dict[str, object] = {
         "clock": conversation.clock,
         "history": ListMemory(),
-        "log_path": folder / "crash.log",
+        "log_crash": lambda error: write_crash_log(folder, describe_crash(error, ("sk-secret",))),
         "zone": UTC,
         **more,
     }

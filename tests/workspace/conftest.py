@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from dsterm.core.errors import DstermError
+from dsterm.workspace.checkpoints import Checkpoints
 from dsterm.workspace.git import Git
 from dsterm.workspace.local import LocalWorkspace
 from dsterm.workspace.programs import find_program, program_folders
+
+CAP = 100_000
 
 
 @pytest.fixture
@@ -58,3 +62,53 @@ def door(repo: Path, tmp_path: Path, environment: dict[str, str], programs: tupl
 @pytest.fixture
 def workspace(repo: Path, environment: dict[str, str], programs: tuple[Path, ...]) -> LocalWorkspace:
     return LocalWorkspace(repo, program_folders=programs, environment=environment)
+
+
+@pytest.fixture
+def mark(tmp_path: Path) -> Path:
+    return tmp_path / "sprung"
+
+
+@pytest.fixture
+def trap(tmp_path: Path, mark: Path) -> str:
+    """A program that leaves a mark, whatever it is called with."""
+    script = tmp_path / "trap.sh"
+    script.write_text(f"#!/bin/sh\ntouch {mark}\ncat\n")
+    script.chmod(0o755)
+    return str(script)
+
+
+@pytest.fixture
+def everything(repo: Path, door: Git, workspace: LocalWorkspace, tmp_path: Path) -> Callable[..., Awaitable[int]]:
+    """All that dsterm does with a repository by itself; what git refuses may fail, but only in words."""
+
+    async def run(folder: Path = repo) -> int:
+        saver = Checkpoints(repo, tmp_path / "state", door=door.door).tree_saver()
+        assert saver is not None
+        done = 0
+        for act in (
+            door.dirty_count,
+            lambda: door.snapshot(str(folder), cap=CAP),
+            lambda: door.snapshot(f"{folder}@HEAD", cap=CAP),
+            lambda: door.snapshot(f"file://{folder}", cap=CAP),
+            lambda: workspace.files(repo),
+            saver.save,
+            lambda: door.diff(cap=CAP),
+            lambda: door.diff("HEAD~0", cap=CAP),
+            lambda: door.diff(staged=True, cap=CAP),
+            door.staged_files,
+            door.changed_files,
+            door.untracked_files,
+            lambda: door.review_base(""),
+            lambda: workspace.run(["git", "grep", "--untracked", "-n", "-e", "a", "--", "."], timeout=5, cap=CAP),
+            lambda: workspace.run(["git", "log", "-p"], timeout=5, cap=CAP),
+            lambda: workspace.run(["git", "show"], timeout=5, cap=CAP),
+        ):
+            try:
+                await act()
+                done += 1
+            except DstermError:
+                continue
+        return done
+
+    return run
