@@ -38,7 +38,6 @@ from dsterm.tools.toolbox import Toolbox, build_toolbox
 from dsterm.workspace.checkpoints import Checkpoints, project_name
 from dsterm.workspace.environment import environment_outside
 from dsterm.workspace.git import Git
-from dsterm.workspace.leftovers import Interrupted
 from dsterm.workspace.local import LocalWorkspace
 from dsterm.workspace.programs import find_program, program_folders
 from dsterm.workspace.user_git import UserGit
@@ -77,14 +76,7 @@ def build_parts(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> EngineParts
     git, connections = open_git(plan), Connections(plan, keys)
     sessions = _sessions(plan)
     index = Index(plan.paths.index, sessions) if sessions else None
-    project = plan.paths.checkpoints / project_name(workspace.root)
-    checkpoints = Checkpoints(
-        workspace.root,
-        project if sessions else None,
-        extra_roots=plan.extra_roots,
-        closed=_own_folders(plan),
-        door=git.door,
-    )
+    checkpoints = _checkpoints(plan, workspace.root, git, is_kept=sessions is not None)
     return EngineParts(
         config=config,
         catalog=catalog,
@@ -115,7 +107,7 @@ def build_parts(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> EngineParts
         sessions=sessions,
         index=index,
         can_ask=not plan.is_headless,
-        interrupted=tuple(map(_interrupted, checkpoints.clean_up())),
+        interrupted=_interrupted(checkpoints),
     )
 
 
@@ -128,6 +120,11 @@ def _workspace(plan: LaunchPlan) -> LocalWorkspace:
         closed=_own_folders(plan),
         is_trusted=plan.is_trusted,
     )
+
+
+def _checkpoints(plan: LaunchPlan, root: Path, git: Git, *, is_kept: bool) -> Checkpoints:
+    folder = plan.paths.checkpoints / project_name(root) if is_kept else None
+    return Checkpoints(root, folder, extra_roots=plan.extra_roots, closed=_own_folders(plan), door=git.door)
 
 
 def _own_folders(plan: LaunchPlan) -> tuple[Path, ...]:
@@ -174,11 +171,12 @@ async def demo_repository(plan: LaunchPlan, folder: Path) -> None:
     await git.begin("A small project with a bug in it")
 
 
-def _interrupted(found: Interrupted) -> str:
-    """What to say about a change that was cut off by a crash."""
-    return (
+def _interrupted(checkpoints: Checkpoints) -> tuple[str, ...]:
+    """What to say about changes that were cut off by a crash."""
+    return tuple(
         f"dsterm was stopped in the middle of changing {len(found.files)} files here. /resume {found.session} says which of "
         "them are new; /undo there takes them back."
+        for found in checkpoints.clean_up()
     )
 
 

@@ -25,6 +25,7 @@ def program(program, guide) -> Program:
 
 
 def test_a_file_where_the_home_should_be_is_found_out_before_anything_is_sent(stranger, guide):
+    stranger.use(guide.url)
     stranger.home.write_text("a file of the user's")
     before = len(guide.ledger())
     sentence = stranger.ask("hi").sentence(1)
