@@ -121,7 +121,6 @@ def _trust_details(folder: Path) -> list[str]:
     """What is there that trust is about; nothing of it is read."""
     there = {
         ".dsterm/config.toml": "the project's own settings",
-        "AGENTS.md": "instructions for assistants",
         ".git/hooks": "git hooks, which only /commit runs",
     }
     return [f"{name}: {words}" for name, words in there.items() if (folder / name).exists()]

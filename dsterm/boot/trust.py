@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dsterm.store.trust import Trust, TrustBook
 
-_NOTICE = "This folder is not trusted: its settings and AGENTS.md are not read. --trust says that you trust it."
+_NOTICE = "This folder is not trusted: its own settings are not read. --trust says that you trust it."
 
 
 @dataclass(frozen=True)

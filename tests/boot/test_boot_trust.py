@@ -61,7 +61,7 @@ def test_an_unknown_folder_is_asked_about_where_there_is_a_screen_and_told_of_wh
     assert (told.is_trusted, told.must_ask) == (False, False)
     assert (
         told.notice
-        == "This folder is not trusted: its settings and AGENTS.md are not read. --trust says that you trust it."
+        == "This folder is not trusted: its own settings are not read. --trust says that you trust it."
     )
     assert book.trust_of(tmp_path) is Trust.UNKNOWN
 

@@ -9,7 +9,7 @@ from textual import events
 from dsterm.tui.themes import ThemeShelf
 from dsterm.tui.trust_page import TrustApp
 
-DETAILS = ("it has an AGENTS.md", "it has settings in .dsterm/config.toml", "it is a git repository")
+DETAILS = ("it has git hooks", "it has settings in .dsterm/config.toml", "it is a git repository")
 Compare = Callable[..., bool]
 
 
