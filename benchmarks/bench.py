@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.measure import Cost, run_child
+from dsterm.store.trust import TrustBook
 
 KEY = "benchmark-key-of-no-account"
 
@@ -30,7 +31,13 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
         return (str(script),) if script.exists() else (sys.executable, "-P", "-m", "dsterm")
 
     def environment(self, home: str = "home") -> dict[str, str]:
-        """A plain environment; nothing of the user's own settings and keys. `home` is a folder inside ours."""
+        """A plain environment; nothing of the user's own settings and keys. `home` is a folder inside ours.
+
+        The workspace is trusted there, as it is for everybody but at the first start.
+        """
+        TrustBook(self.folder / home / "state" / "trust.json", home=self.folder).set_trust(
+            self.workspace, is_trusted=True
+        )
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.folder),

@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         return serve_demo(words[1:])
     if words[:1] == ["doctor"]:
-        from dsterm.boot import examine
+        from dsterm.boot.doctor import examine
 
         return examine(words[1:])
     options = parse(words)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dsterm.boot.demo_server import serve_demo
-from dsterm.boot.doctor import examine
 from dsterm.boot.start import start
 
-__all__ = ["examine", "serve_demo", "start"]
+__all__ = ["serve_demo", "start"]

@@ -36,7 +36,10 @@ HOME_SECRET = "quiet-harbour-home-4713"
 
 needs_sandbox = pytest.mark.skipif(
     shutil.which("bwrap") is None
-    or subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True, check=False).returncode != 0,
+    or subprocess.run(
+        ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True, check=False
+    ).returncode
+    != 0,
     reason="no bubblewrap, or no user namespaces here",
 )
 
@@ -241,7 +244,9 @@ class World:
         env: Mapping[str, str] | None = None,
     ) -> Outcome:
         """Run `dsterm -p` with a model that makes `calls`, each entry in a message of its own, and then answers."""
-        process = self.start(calls, *flags, mode=mode, prompt=prompt, trusts=trusts, env=env, has_input=given is not None)
+        process = self.start(
+            calls, *flags, mode=mode, prompt=prompt, trusts=trusts, env=env, has_input=given is not None
+        )
         with process:
             return self.outcome(finished(process, given))
 
