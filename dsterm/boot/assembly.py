@@ -42,7 +42,7 @@ from dsterm.workspace.local import LocalWorkspace
 from dsterm.workspace.programs import find_program, program_folders
 from dsterm.workspace.user_git import UserGit
 
-Packer = Callable[[str, Callable[[str], None]], Awaitable[BuiltPack]]
+Packer = Callable[[str, Callable[[str], None], bool], Awaitable[BuiltPack]]
 
 
 def build_engine(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> Engine:
@@ -206,9 +206,9 @@ def _check_tool_names(names: tuple[str, ...], known: tuple[str, ...]) -> None:
 
 
 def _packer(git: Git, counter: V4Counter, cap: int) -> Packer:
-    async def pack(source: str, progress: Callable[[str], None]) -> BuiltPack:
+    async def pack(source: str, progress: Callable[[str], None], takes_secrets: bool) -> BuiltPack:
         progress(f"reading {source}")
-        snapshot = await git.snapshot(source, cap=cap, progress=progress)
+        snapshot = await git.snapshot(source, cap=cap, progress=progress, takes_secrets=takes_secrets)
         progress(f"counting {len(snapshot.files):,} files")
         return await asyncio.to_thread(build_pack, snapshot, counter)
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from dsterm.context.forecast import PackQuote, pack_quote
 from dsterm.context.repo_pack import BuiltPack
 from dsterm.core.errors import ContextOverflow, UsageError
 from dsterm.core.events import RepoAttached, WorkProgress
+from dsterm.core.questions import Option, QuestionAsked
+from dsterm.engine.asking import ask
 from dsterm.engine.live import LiveSession
+from dsterm.engine.questions import DENY, ONCE
 from dsterm.engine.requests import context_tokens
-from dsterm.render.wording import format_money, format_share, format_tokens
+from dsterm.render.wording import format_count, format_money, format_share, format_tokens
+from dsterm.workspace.left_out import HOLDS_KEYS
+
+_NAMED = 5
+"""Files that a question names; the others are counted."""
 
 
 async def attach(live: LiveSession, source: str) -> None:
@@ -18,7 +26,10 @@ async def attach(live: LiveSession, source: str) -> None:
 
     UsageError or GitError when it is no repository, ContextOverflow with figures when it doesn't fit.
     """
-    built = await live.parts.pack(source, lambda text: live.emit(WorkProgress(text)))
+    built = await _built(live, source, takes_secrets=False)
+    secret = [left.path for left in built.left_out if left.reason == HOLDS_KEYS]
+    if secret and live.parts.can_ask and await _wants_secrets(live, secret):
+        built = await _built(live, source, takes_secrets=True)
     pack = built.pack
     if any(pack.digest == attached.digest for attached in live.session.packs):
         raise UsageError(f"{source} is attached already, exactly as it is now.")
@@ -28,6 +39,24 @@ async def attach(live: LiveSession, source: str) -> None:
     live.keep_pack(pack.digest, built.text)
     live.emit(RepoAttached(pack=pack))
     live.notice(_announcement(live, built, quote))
+
+
+async def _built(live: LiveSession, source: str, *, takes_secrets: bool) -> BuiltPack:
+    return await live.parts.pack(source, lambda text: live.emit(WorkProgress(text)), takes_secrets)
+
+
+async def _wants_secrets(live: LiveSession, paths: Sequence[str]) -> bool:
+    """Whether files that look secret go to the provider with the others; where nobody can be asked they don't."""
+    named = ", ".join(paths[:_NAMED]) + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
+    question = QuestionAsked(
+        id=live.parts.new_id(),
+        text=f"Attach {format_count(len(paths), 'file')} that may hold secrets as well? {named}",
+        options=(
+            Option(key="n", answer=DENY, label="leave them out"),
+            Option(key="y", answer=ONCE, label="yes, send them with the others"),
+        ),
+    )
+    return (await ask(live, question)).answer == ONCE
 
 
 def _announcement(live: LiveSession, built: BuiltPack, quote: PackQuote) -> str:

@@ -27,7 +27,8 @@ async def decided(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> 
     if decision.verdict is Verdict.DENY:
         return ToolResult(outcome=Outcome.REFUSED, content=decision.reason, summary="not allowed")
     if not live.parts.can_ask:
-        content = f"Not allowed: {decision.reason}, and nobody can be asked in this run. Say what you would have done instead."
+        why = "; ".join((decision.reason, *prepared.plan.concerns))
+        content = f"Not allowed: {why}; and nobody can be asked in this run. Say what you would have done instead."
         return ToolResult(outcome=Outcome.REFUSED, content=content, summary=NOBODY_TO_ASK)
     return await approve(live, call, prepared, decision.reason)
 

@@ -39,6 +39,7 @@ class Engine:
         self._parts = parts
         self._opening = Opening(parts)
         self._live = self._opening.new()
+        self._has_told_of_sandbox = False
         self._idle_listener: Callable[[Envelope], None] | None = None
         parts.commands.listen(self._job_changed)
         for sentence in parts.interrupted:
@@ -138,7 +139,11 @@ class Engine:
     async def refresh(self) -> None:
         """Look again where the workspace stands in git, and what confines commands."""
         self._live.repo = await self._parts.repo_state()
-        self._live.sandbox = (await asyncio.to_thread(lambda: self._parts.commands.sandbox)).name
+        facts = await asyncio.to_thread(lambda: self._parts.commands.sandbox)
+        self._live.sandbox = facts.name
+        if not facts.name and self._parts.config.sandbox and not self._has_told_of_sandbox:
+            self._has_told_of_sandbox = True
+            self._live.notice(f"There is no sandbox here, so every command asks. {facts.trouble}", NoticeLevel.WARNING)
 
     def warm(self) -> None:
         """Load what the first request will need; call it in a thread, after the first paint."""

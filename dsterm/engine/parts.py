@@ -37,10 +37,11 @@ class EngineParts:
     """The rooms and services of one engine.
 
     `connect` raises UsageError when there is no key; `warm` loads, in a thread, what a request needs; `pack` reads a repository
-    and counts it, telling its progress; `trust` keeps what the user granted to this project; `proposed_checks` are what the
-    project's own settings would run; `redact` masks what looks like a key, `find_secrets` names it without showing it;
-    `sessions`, `index` and `packs` are None when nothing is to be saved; `can_ask` is False where no one can answer;
-    `interrupted` are sentences about changes that a dsterm before this one was killed in.
+    and counts it, telling its progress, and takes what looks secret only when its last argument says so; `trust` keeps what the
+    user granted to this project; `proposed_checks` are what the project's own settings would run; `redact` masks what looks like
+    a key, `find_secrets` names it without showing it; `sessions`, `index` and `packs` are None when nothing is to be saved;
+    `can_ask` is False where no one can answer; `interrupted` are sentences about changes that a dsterm before this one was
+    killed in.
     """
 
     config: Config
@@ -60,7 +61,7 @@ class EngineParts:
     jitter: Callable[[], float]
     system: str
     folder: Path
-    pack: Callable[[str, Callable[[str], None]], Awaitable[BuiltPack]]
+    pack: Callable[[str, Callable[[str], None], bool], Awaitable[BuiltPack]]
     repo_state: Callable[[], Awaitable[RepoState]]
     note: Callable[[RepoState], str]
     packs: PackFolder | None

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from dsterm.core.errors import GitError, UsageError
 from dsterm.core.workspace import RepoSnapshot
 from dsterm.workspace import git_changes, review_scope
@@ -58,21 +60,26 @@ class Git:
             return 0
         return await changed_files(self._door, self._root, timeout=timeout)
 
-    async def snapshot(self, source: str, *, cap: int, progress: Callable[[str], None] = _say_nothing) -> RepoSnapshot:
+    async def snapshot(
+        self, source: str, *, cap: int, progress: Callable[[str], None] = _say_nothing, takes_secrets: bool = False
+    ) -> RepoSnapshot:
         """The text files of `PATH`, `PATH@REV` or `URL[@REV]`, none over `cap` bytes; a URL is fetched first.
+
+        Files that look secret are left out unless `takes_secrets`.
 
         UsageError when `source` names no repository or revision, GitError when git is missing, refuses or takes too long.
         """
         if self._door is None:
             raise GitError("git is not installed, or stands inside this folder. Install it to attach repositories.")
         parsed = await asyncio.to_thread(parse_source, source, self._root)
+        place = Place(source=source.strip(), folder=self._root, cap=cap, takes_secrets=takes_secrets)
         if isinstance(parsed, LocalSource):
-            place = Place(source=source.strip(), folder=parsed.folder, cap=cap, closed=self._closed)
+            place = msgspec.structs.replace(place, folder=parsed.folder, closed=self._closed)
             if not parsed.revision:
                 return await snapshot_work_tree(self._door, place)
             return await snapshot_revision(self._door, place, parsed.revision)
         folder, ref = await fetch(self._door, parsed, self._clones, progress)
-        return await snapshot_revision(self._door, Place(source=source.strip(), folder=folder, cap=cap), ref)
+        return await snapshot_revision(self._door, msgspec.structs.replace(place, folder=folder), ref)
 
     async def diff(self, base: str = "", *, staged: bool = False, cap: int) -> str:
         """Tracked files below `root` against the commit `base`, else HEAD, as git prints it: as they stand, or as staged.

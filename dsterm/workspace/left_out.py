@@ -26,11 +26,11 @@ HOLDS_KEYS = "looks like it holds secrets"
 OWN = "belongs to dsterm itself"
 
 
-def reason_by_name(path: str) -> str:
-    """Why a file of this name stays out; nothing when its name is no reason."""
+def reason_by_name(path: str, *, takes_secrets: bool = False) -> str:
+    """Why a file of this name stays out; nothing when its name is no reason. `takes_secrets`: looking secret is none."""
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in path):
         return "its name is not plain text"
-    if looks_secret(path):
+    if looks_secret(path) and not takes_secrets:
         return HOLDS_KEYS
     name = PurePosixPath(path).name.casefold()
     if name in _LOCK_FILES:

@@ -36,12 +36,16 @@ _SUBMODULE_MODE = b"160000"
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """What to take: the user's words for it, the folder, how many bytes a file may have, the folders of dsterm itself."""
+    """What to take: the user's words for it, the folder, how many bytes a file may have, the folders of dsterm itself.
+
+    `takes_secrets`: files that look secret too.
+    """
 
     source: str
     folder: Path
     cap: int
     closed: tuple[Path, ...] = ()
+    takes_secrets: bool = False
 
 
 class _Sorted:
@@ -65,7 +69,8 @@ class _Sorted:
     def wants(self, path: bytes, size: int) -> bool:
         """Whether the content is worth reading; when it is not, the reason is noted."""
         name = path.decode("utf-8", "surrogateescape")
-        reason = reason_by_name(name) or reason_by_size(size, self._place.cap)
+        place = self._place
+        reason = reason_by_name(name, takes_secrets=place.takes_secrets) or reason_by_size(size, place.cap)
         if is_below(self._place.folder / name, self._place.closed):
             reason = OWN
         if reason:

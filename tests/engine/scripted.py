@@ -20,7 +20,7 @@ from dsterm.core.events import Envelope, Event, MessageProgress
 from dsterm.core.models import ProviderCard, Usage
 from dsterm.core.provider import Delta, Ended, Request, StopReason, TextPiece, ToolCallPiece, UsagePiece
 from dsterm.core.questions import Answer, QuestionAsked
-from dsterm.core.workspace import RepoSnapshot, SnapshotFile
+from dsterm.core.workspace import LeftOut, RepoSnapshot, SnapshotFile
 from dsterm.engine.engine import Engine
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.llm.catalog import load_catalog
@@ -34,6 +34,7 @@ from dsterm.tools.toolbox import build_toolbox
 from dsterm.workspace.checkpoints import Checkpoints
 from dsterm.workspace.git import Git
 from dsterm.workspace.jobs import Jobs, JobSetting
+from dsterm.workspace.left_out import HOLDS_KEYS
 from dsterm.workspace.local import LocalWorkspace
 from dsterm.workspace.programs import find_program, program_folders
 from dsterm.workspace.sandbox import FoundSandbox, SandboxPlaces, find_sandbox
@@ -164,8 +165,13 @@ class World:
         return SessionStore(self.home / "sessions")
 
     @property
+    def git(self) -> Git:
+        program = find_program("git", self.programs)
+        return Git(program, self.folder, clones=self.home / "clones", environment=ENVIRONMENT)
+
+    @property
     def checkpoints(self) -> Checkpoints:
-        return Checkpoints(self.folder, self.home / "checkpoints")
+        return Checkpoints(self.folder, self.home / "checkpoints", door=self.git.door)
 
     def engine(
         self,
@@ -175,6 +181,7 @@ class World:
         can_ask: bool = True,
         is_saved: bool = True,
         pack_text: str = "x = 1\n",
+        pack_secret: str = "",
         interrupted: tuple[str, ...] = (),
         proposed_checks: tuple[str, ...] = (),
         has_sandbox: bool = True,
@@ -184,9 +191,15 @@ class World:
             self._indexes.append(Index(self.home / "index.db", store))
         connect: Callable[[ProviderCard], ScriptedProvider] = lambda _card: provider  # noqa: E731 - typed for mypy
 
-        async def pack(source: str, _progress: Callable[[str], None]) -> BuiltPack:
-            file = SnapshotFile(path="a.py", data=pack_text.encode())
-            snapshot = RepoSnapshot(source=source, commit="c" * 40, is_dirty=False, files=(file,))
+        async def pack(source: str, _progress: Callable[[str], None], takes_secrets: bool) -> BuiltPack:
+            files = [SnapshotFile(path="a.py", data=pack_text.encode())]
+            left_out = [LeftOut(path=".env", reason=HOLDS_KEYS)] if pack_secret else []
+            if takes_secrets and left_out:
+                left_out.clear()
+                files.insert(0, SnapshotFile(path=".env", data=pack_secret.encode()))
+            snapshot = RepoSnapshot(
+                source=source, commit="c" * 40, is_dirty=False, files=tuple(files), left_out=tuple(left_out)
+            )
             return build_pack(snapshot, WordCounter())
 
         async def repo_state() -> RepoState:
@@ -202,9 +215,7 @@ class World:
             workspace=workspace,
             commands=commands,
             trust=self.trust,
-            git=Git(
-                find_program("git", self.programs), self.folder, clones=self.home / "clones", environment=ENVIRONMENT
-            ),
+            git=self.git,
             user_git=UserGit(
                 find_program("git", self.programs), self.folder, environment=ENVIRONMENT, keys=frozenset()
             ),

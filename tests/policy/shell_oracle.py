@@ -13,7 +13,7 @@ _LISTED = (
     " tree file seq xargs env timeout nice nohup stat du comm jq"
     " column nl od tac join paste fold expand cksum md5sum cmp readlink"
 )
-_SHIMS = "evilprog sh bash python python3 awk curl gpg pr gzip ssh tee less"
+_SHIMS = "evilprog lsx LS sh bash python python3 awk curl gpg pr gzip ssh tee less"
 HOSTILE_NAMES = ("-delete", "--pre=evilprog", "-o", "-exec", "x;evilprog", "$(evilprog)")
 PLANTED = ("evilprog", "ls", "cat", "0/ls", "0/cat", "1/ls", "3/ls", "10/ls", "bin/ls")
 

@@ -186,7 +186,8 @@ def test_the_grammar_is_loaded_with_the_first_command_only() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["{\U00031860", "{\U000f2bf0b", "(;^+{\U000b0cae\u01cf+b^b<", "\n;\x81/{\U000cf1de\xe3{\U000843d3(\xc3\U000cfb19~", "${\U00092477\u016e!",
+    ["{\U00031860", "{\U000f2bf0b", "(;^+{\U000b0cae\u01cf+b^b<", "\n;\x81/{\U000cf1de\xe3{\U000843d3(\xc3\U000cfb19~",
+     "${\U00092477\u016e!",
      "ls {\U0010ffff,a}", "cat <<\U000cf1de\nx\n\U000cf1de", "a\U000cf1de=1", "$\U000cf1de", "[[ a =~ \U000cf1de ]]"],
 )  # fmt: skip
 def test_no_text_crashes_the_native_parser(line: str) -> None:

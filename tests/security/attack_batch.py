@@ -80,9 +80,7 @@ def try_all(world: World, attacks: Mapping[str, Call], *flags: str, mode: str = 
 def _marked(arguments: dict[str, object] | str, mark: str) -> dict[str, object] | str:
     if isinstance(arguments, str):
         return arguments.replace("{m}", mark)
-    return {
-        name: value.replace("{m}", mark) if isinstance(value, str) else value for name, value in arguments.items()
-    }
+    return {name: value.replace("{m}", mark) if isinstance(value, str) else value for name, value in arguments.items()}
 
 
 def _endings(events: Sequence[dict]) -> list[str]:

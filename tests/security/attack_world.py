@@ -76,8 +76,8 @@ def patch(*lines: str) -> Call:
     return call("apply_patch", patch="\n".join(("*** Begin Patch", *lines, "*** End Patch")) + "\n")
 
 
-Calls = Sequence[Call | Sequence[Call]]
-"""Every entry is one message of the model; a sequence in it are calls of the same message."""
+Calls = Sequence[Call | Reply | Sequence[Call]]
+"""Every entry is one message of the model; a sequence in it are calls of the same message, a Reply is said as it is."""
 
 
 class _Orders(Script):
@@ -177,9 +177,12 @@ class Outcome:
             assert not found, (spelling, found, self.results)
 
     def refused(self) -> None:
-        """No call ran."""
+        """No call did anything: none came to a good end, and none started a command."""
         assert self.endings, self.done
         assert set(self.endings) <= {"refused", "failed"}, (self.endings, self.results)
+        assert not any(event["result"].get("job") for event in self.events if event["type"] == "ToolEnded"), (
+            self.results
+        )
 
     def stood(self) -> None:
         """The program came to its end as usual."""
@@ -279,7 +282,9 @@ class World:
         return Outcome(done, tuple(recorder.bodies), tuple(recorder.headers), self.home / "state")
 
 
-def _reply(entry: Call | Sequence[Call]) -> Reply:
+def _reply(entry: Call | Reply | Sequence[Call]) -> Reply:
+    if isinstance(entry, Reply):
+        return entry
     calls = (entry,) if isinstance(entry, Call) else tuple(entry)
     return Reply(tool_calls=tuple(ReplyCall(name=one.name, arguments=one.arguments) for one in calls))
 

@@ -91,7 +91,7 @@ REAL = {
     "nohup": "nohup ./evil {m}",
     "setsid": "setsid -w ./evil {m}",
     "find -exec": "find README.md -exec ./evil {m} \\;",
-    "find -execdir": "find README.md -execdir ./evil {m} +",
+    "find -execdir": "find evil -execdir ./evil {m} \\;",
     "find -fprint": "find README.md -fprint {m}",
     "sort -o": "sort -o {m} README.md",
     "sort -o in one word": "sort -uo{m} README.md",
@@ -118,13 +118,13 @@ REAL = {
     "git -c core.fsmonitor": "git -c core.fsmonitor='./evil {m} #' status",
     "git diff --output": "echo more >> README.md; git diff --output={m}",
     "git --exec-path": "cp evil git-x; git --exec-path=$PWD x {m}",
-    "git bisect": "git rebase -x './evil {m}' --root",
-    "a pager of git": "GIT_PAGER='./evil {m} #' git -p log",
     "an external diff of git": "echo more >> README.md; GIT_EXTERNAL_DIFF='./evil {m} #' git diff",
 }
 
-# These need a program that may be missing, or bash takes them otherwise than they look.
+# These need a program that may be missing, or the network, or bash takes them otherwise than they look.
 TRICKS = {
+    "git rebase -x": "git -c user.name=x -c user.email=x@x rebase -fx './evil {m}' --root",
+    "an ssh of git": "GIT_SSH_COMMAND='./evil {m} #' git ls-remote git@localhost:x",
     "rg --pre": "rg --pre ./evil x README.md {m}",
     "rg --hostname-bin": "rg --hyperlink-format default --hostname-bin ./evil x {m}",
     "fd -x": "fd -x ./evil {m}",
@@ -206,8 +206,7 @@ def test_the_lines_are_real(ground: Path, assailant: Assailant) -> None:
         arm(world, "evil", "ls")
         batch = try_all(world, {name: bash(line) for name, line in REAL.items()}, mode="auto")
         missing = [name for name in REAL if not batch.left_mark(name)]
-        print([(name, batch.tried[name].result[-200:]) for name in missing])
-        assert missing == []
+        assert missing == [], [batch.tried[name].result[-200:] for name in missing]
 
 
 PROGRAM = "checkit"

@@ -237,7 +237,7 @@ FOLDERS = [
     ".git",
     ".git/hooks",
     "hooks",
-    "process/cwd",
+    "process/root",
     "<home>",
     "own",
     "src\0",
