@@ -218,7 +218,7 @@ def _packer(git: Git, counter: V4Counter, cap: int) -> Packer:
 async def _repo_state(git: Git) -> RepoState:
     try:
         return RepoState(branch=git.branch(), dirty_files=await git.dirty_count())
-    except GitError:
+    except (GitError, UsageError):
         # The count is a decoration of the status line; a slow or broken repository must not hold up a prompt.
         return RepoState(branch=git.branch())
 

@@ -20,6 +20,7 @@ from dsterm.core.models import ProviderCard
 from dsterm.llm.catalog import load_catalog
 from dsterm.store.paths import Paths, find_paths
 from dsterm.store.secrets import find_key
+from dsterm.workspace.environment import environment_outside
 from dsterm.workspace.programs import find_program, program_folders
 from dsterm.workspace.sandbox import SandboxPlaces, find_sandbox
 from dsterm.workspace.sandbox_check import Trial
@@ -68,7 +69,9 @@ def examine(words: list[str]) -> int:
     )
     parser.add_argument("-C", "--cwd", type=Path, default=Path(), metavar="DIR", help="the folder to work in")
     folder = parser.parse_args(words).cwd.resolve()
-    patient = Patient(environment=dict(os.environ), home=Path.home(), folder=folder, platform=sys.platform)
+    patient = Patient(
+        environment=environment_outside(os.environ, (folder,)), home=Path.home(), folder=folder, platform=sys.platform
+    )
     return run_doctor(patient, lambda text: print(text, end=""))
 
 

@@ -20,6 +20,7 @@ from dsterm.core.errors import DstermError, UsageError
 from dsterm.engine.engine import Engine
 from dsterm.store.paths import Paths
 from dsterm.store.prune_logs import prune_logs
+from dsterm.workspace.environment import environment_outside
 from dsterm.workspace.prune_checkpoints import prune_checkpoints
 
 
@@ -29,6 +30,7 @@ def start(flags: argparse.Namespace) -> int:
     keys = KnownKeys()
     try:
         plan = plan_launch(flags, dict(os.environ))
+        _leave_out_workspace_programs(plan)
         keys.learn(plan.environment, plan.paths)
         report_crashes(plan.paths.logs, keys)
         for notice in plan.notices:
@@ -42,6 +44,12 @@ def start(flags: argparse.Namespace) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _leave_out_workspace_programs(plan: LaunchPlan) -> None:
+    """Take what lies in the workspace from this program's own PATH: libraries ask it too, as for `uname` and `lsb_release`."""
+    roots = (plan.folder, *plan.extra_roots)
+    os.environ["PATH"] = environment_outside(plan.environment, roots)["PATH"] or os.defpath
 
 
 def _start_screen(plan: LaunchPlan, keys: KnownKeys) -> int:

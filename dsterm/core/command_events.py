@@ -26,7 +26,7 @@ class UserCommandStarted(msgspec.Struct, frozen=True, kw_only=True, tag="UserCom
 class UserCommandEnded(msgspec.Struct, frozen=True, kw_only=True, tag="UserCommandEnded"):
     """The user's command is over. Where it is shared, `output` stands in the conversation and takes `tokens` of the window.
 
-    `exit_code` is None when it was stopped; `seconds` is how long it took.
+    `exit_code` is None when it was stopped, or goes on in the background as `job`; `seconds` is how long it took.
     """
 
     id: str
@@ -36,6 +36,7 @@ class UserCommandEnded(msgspec.Struct, frozen=True, kw_only=True, tag="UserComma
     is_shared: bool = True
     tokens: int = 0
     seconds: float = 0.0
+    job: str = ""
 
 
 class PlanProposed(msgspec.Struct, frozen=True, kw_only=True, tag="PlanProposed"):

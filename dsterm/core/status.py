@@ -21,8 +21,8 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot of the engine. Tokens: `context_tokens` fill the window of `model.context_window`; `hit_share` is 0 to 1,
-    of the last request, None before the first. `sandbox` names what confines commands, empty where nothing does.
-    `switch_note` says what an unsent change of model or mode costs.
+    of the last request, None before the first. `sandbox` names what confines commands, empty where nothing does, None until
+    that is known. `switch_note` says what an unsent change of model or mode costs.
     """
 
     session_id: str
@@ -42,6 +42,6 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     packs: tuple[Pack, ...] = ()
     tasks: tuple[Task, ...] = ()
     is_saved: bool = True
-    sandbox: str = ""
+    sandbox: str | None = None
     is_trusted: bool = True
     running_jobs: int = 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from dsterm.core.errors import ToolError, WorkspaceError
+from dsterm.core.command_plan import CommandRule
+from dsterm.core.errors import DiskError, ToolError, UsageError, WorkspaceError
+from dsterm.core.events import NoticeLevel
 from dsterm.core.messages import ToolCall
 from dsterm.core.questions import Answer
 from dsterm.core.review import EDITED, REVIEWED
@@ -21,8 +23,8 @@ from dsterm.policy.rules import rule_words, rules_for
 async def approve(live: LiveSession, call: ToolCall, prepared: PreparedCall, reason: str) -> PreparedCall | ToolResult:
     """`prepared`, or what the user makes of it, or a refusal with the user's reason; `reason` is why the rules ask."""
     if prepared.plan.command is not None:
-        answer = await _ask_command(live, call.name, prepared.plan, reason, call.id)
-        return prepared if _is_yes(answer) else _refusal("The user refused this command.", answer)
+        answer = await ask_about_command(live, call.name, prepared.plan, reason, call.id)
+        return prepared if is_yes(answer) else _refusal("The user refused this command.", answer)
     if Effect.WRITE in prepared.plan.effects:
         return await _approve_change(live, call, prepared, reason)
     answer = await ask(
@@ -30,31 +32,49 @@ async def approve(live: LiveSession, call: ToolCall, prepared: PreparedCall, rea
     )
     if answer.answer == SESSION:
         live.granted_calls |= {exact_call(call.name, prepared.plan)}
-    return prepared if _is_yes(answer) else _refusal("The user does not let you read this.", answer)
+    return prepared if is_yes(answer) else _refusal("The user does not let you read this.", answer)
 
 
-async def approve_command(live: LiveSession, tool: str, plan: Plan, reason: str, call_id: str = "") -> bool:
-    """Whether a command may run: one that a tool call asks for, once more with what it lacked, or one of dsterm's own."""
-    return _is_yes(await _ask_command(live, tool, plan, reason, call_id))
+async def ask_about_command(live: LiveSession, tool: str, plan: Plan, reason: str, call_id: str = "") -> Answer:
+    """The answer about a command: one of a tool call, the same with what it lacked, or one of dsterm's own (a check).
 
-
-async def _ask_command(live: LiveSession, tool: str, plan: Plan, reason: str, call_id: str) -> Answer:
-    """The answer about a command; what it grants is noted, and a rule is kept only as it was shown."""
-    parts = live.parts
+    What it grants is noted, and a rule is kept only as it was shown.
+    """
     rules = rules_for(plan.command) if plan.command and Effect.OUTSIDE not in plan.effects else ()
     words = ", ".join(rule_words(rule) for rule in rules)
-    question = command_question(parts.new_id(), call_id, plan, (reason, *plan.concerns), words)
+    question = command_question(live.parts.new_id(), call_id, plan, (reason, *plan.concerns), words)
     answer = await ask(live, question)
     if answer.answer == SESSION:
         live.granted_calls |= {exact_call(tool, plan)}
-    if answer.answer == ALWAYS:
-        for rule in rules:
-            await asyncio.to_thread(parts.trust.keep_rule, parts.folder, rule)
-        live.notice(f"Kept for this project: {words}. /permissions lists and removes rules.")
+    if answer.answer == ALWAYS and rules:
+        await _keep(live, rules)
     if answer.answer == ONCE:
-        for rule in rules:
-            await asyncio.to_thread(parts.trust.note_approved, parts.folder, rule.words, rule.confinement)
+        await _count(live, rules)
     return answer
+
+
+async def _keep(live: LiveSession, rules: tuple[CommandRule, ...]) -> None:
+    """Keep `rules`; where that fails the command that was allowed runs all the same, and the user is told that it asks again."""
+    trust, folder = live.parts.trust, live.parts.folder
+    kept: list[str] = []
+    for rule in rules:
+        try:
+            await asyncio.to_thread(trust.keep_rule, folder, rule)
+            kept.append(rule_words(rule))
+        except (DiskError, UsageError) as error:
+            live.notice(f"Not kept, so it will ask again: {rule_words(rule)}. {error}", NoticeLevel.WARNING)
+    if kept:
+        live.notice(f"Kept for this project: {', '.join(kept)}. /permissions lists and removes rules.")
+
+
+async def _count(live: LiveSession, rules: tuple[CommandRule, ...]) -> None:
+    """Count what was allowed once, for /permissions suggest; nothing depends on it."""
+    trust, folder = live.parts.trust, live.parts.folder
+    try:
+        for rule in rules:
+            await asyncio.to_thread(trust.note_approved, folder, rule.words, rule.confinement)
+    except (DiskError, UsageError) as error:
+        live.warn_of_grants(str(error))
 
 
 async def _approve_change(
@@ -71,7 +91,7 @@ async def _approve_change(
             live.granted_calls |= {exact_call(call.name, plan)}
         else:
             live.granted |= set(plan.effects)
-    if _is_yes(answer):
+    if is_yes(answer):
         return prepared
     if answer.answer in {REVIEWED, EDITED} and proposals:
         if is_untouched(proposals, answer.reviews):
@@ -85,7 +105,8 @@ async def _approve_change(
     return _refusal("The user refused this change.", answer)
 
 
-def _is_yes(answer: Answer) -> bool:
+def is_yes(answer: Answer) -> bool:
+    """Whether what was asked about may happen."""
     return answer.answer in {ONCE, SESSION, ALWAYS}
 
 

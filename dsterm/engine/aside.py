@@ -20,7 +20,6 @@ from dsterm.engine.live import LiveSession
 from dsterm.llm.assemble import Assembler
 from dsterm.llm.retry import wait_before_retry
 from dsterm.policy.budget import allowance
-from dsterm.render.wording import format_money
 
 _WHY_NO_ANSWER = {
     StopReason.LENGTH: "it did not fit into the tokens that were left for it",
@@ -39,16 +38,8 @@ class Aside(msgspec.Struct, frozen=True, kw_only=True):
     most_tokens: int = 2_048
 
 
-class AsideAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The text that came back, from which model, and what it cost in US dollars (None: unknown)."""
-
-    text: str
-    model: str
-    dollars: Decimal | None
-
-
-async def ask_aside(live: LiveSession, aside: Aside) -> AsideAnswer:
-    """Send it and wait for the answer; AsideEnded is emitted for every request that was made, also on cancellation.
+async def ask_aside(live: LiveSession, aside: Aside) -> str:
+    """Send it and wait for the text of the answer; AsideEnded is emitted for every request that was made, also on cancellation.
 
     UsageError where the budget doesn't cover it, ContextOverflow where it doesn't fit, ProviderError when no answer comes.
     """
@@ -114,7 +105,6 @@ class _Attempt:
         self._first: float | None = None
         self.assembler = Assembler()
         self.tokens = 0
-        self.ended: StepEnded | None = None
 
     async def play(self) -> None:
         """Receive it all; one AsideEnded says what it came to, whatever happens."""
@@ -129,15 +119,13 @@ class _Attempt:
             raise
         self._book(self.assembler.stop, self.assembler.failure)
 
-    def answer(self) -> AsideAnswer:
+    def answer(self) -> str:
         """What came; ProviderError when that is no whole answer."""
         text, stop = self.assembler.content.strip(), self.assembler.stop
         if stop in _WHY_NO_ANSWER or not text:
             why = _WHY_NO_ANSWER.get(stop, "the answer was empty")
             raise ProviderError(f"No {self._aside.purpose}: {why}. Try again, or write it yourself.")
-        cost = self.ended.cost if self.ended else None
-        model = self.ended.model if self.ended else self._request.model.id
-        return AsideAnswer(text=text, model=model, dollars=cost.total if cost else None)
+        return text
 
     def _count(self, text: str) -> None:
         if self._first is None:
@@ -152,7 +140,7 @@ class _Attempt:
         if usage is None and (self.tokens or failure is None):
             usage = Usage(prompt_tokens=self._prompt_tokens, completion_tokens=self.tokens, is_estimate=True)
         total = live.parts.clock.monotonic() - self._started
-        self.ended = StepEnded(
+        ended = StepEnded(
             stop=stop,
             model=served,
             usage=usage,
@@ -164,11 +152,6 @@ class _Attempt:
         )
         live.emit(
             AsideEnded(
-                purpose=self._aside.purpose, ended=self.ended, provider=model.provider, mode=ThinkingMode.NON_THINK
+                purpose=self._aside.purpose, ended=ended, provider=model.provider, mode=ThinkingMode.NON_THINK
             )
         )
-
-
-def price_words(answer: AsideAnswer) -> str:
-    """`V4 Flash, <$0.0001`: which model wrote it and for how much."""
-    return f"{answer.model.rpartition('/')[2]}, {format_money(answer.dollars)}"

@@ -181,9 +181,12 @@ class BuiltinCommands:
         if not words:
             self._live().notice(session_list(self._opening.sessions()))
             return
-        if self._live().journal.session_id.startswith(words[0]):
+        former = self._live()
+        if former.journal.session_id.startswith(words[0]):
             raise UsageError("That session is this one.")
-        await self._switch(self._opening.resume(words[0]))
+        live = self._opening.resume(words[0])
+        live.follow(former)
+        await self._switch(live)
         self._live().notice(f"Resumed session {self._live().journal.session_id}.")
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from dsterm.core.errors import DiskError, UsageError
 from dsterm.core.events import Envelope, NoticeLevel, Steered, TurnEnd, TurnEnded
+from dsterm.core.models import PermissionMode
 from dsterm.core.undo_events import ChangesSaved, CheckpointSaved
 from dsterm.engine.checks import CheckResult, MayRun, check_all, failure_words, standing
 from dsterm.engine.live import LiveSession
@@ -38,9 +40,9 @@ class CheckLoop:
     async def after(self, ended: TurnEnded) -> Steered | None:
         """What goes back to the model because checks failed, to be emitted before the next step; None: the turn is over."""
         live = self._live
-        if ended.reason is not TurnEnd.ANSWERED or live.are_checks_off:
+        if ended.reason is not TurnEnd.ANSWERED or live.are_checks_off or live.deciding_mode is PermissionMode.PLAN:
             return None
-        commands = chosen_checks(live)
+        commands = _holding_checks(live)
         has_changed = has_changed_files(live.journal.envelopes, self._seen)
         if not commands or not has_changed:
             if self._rounds:
@@ -114,6 +116,15 @@ def has_changed_files(envelopes: Sequence[Envelope], after: int) -> bool:
             case _:
                 pass
     return False
+
+
+def _holding_checks(live: LiveSession) -> tuple[str, ...]:
+    """The checks that hold, those of the settings alone where the kept ones can't be read."""
+    try:
+        return chosen_checks(live)
+    except (DiskError, UsageError) as error:
+        live.warn_of_grants(f"{error} Until then no rule and no check that was kept for this project holds.")
+        return tuple(dict.fromkeys(live.parts.config.checks))
 
 
 def _last_seq(live: LiveSession) -> int:

@@ -78,7 +78,7 @@ def failure_words(results: Sequence[CheckResult]) -> str | None:
     parts = []
     for result in failed:
         shown = mark_data("output of a check", result.output) if result.output.strip() else "It printed nothing."
-        parts.append(f"{mark_data('check', result.command)}\n{result.words}\n{shown}")
+        parts.append(f"{mark_data('check', result.command)}\nIt failed: {result.words}\n{shown}")
     return "\n\n".join(parts)
 
 
@@ -137,13 +137,13 @@ def _judged(live: LiveSession, command: str, done: JobOutput) -> CheckResult:
         case JobState.STOPPED:
             return CheckResult(command=command, words="stopped")
         case JobState.TIMED_OUT:
-            words = f"It did not end within {format_seconds(live.parts.config.command_timeout)} and was stopped."
+            words = f"stopped after {format_seconds(live.parts.config.command_timeout)}"
             return CheckResult(command=command, has_failed=True, words=words, output=output)
         case JobState.ENDED if job.exit_code == 0:
             return CheckResult(command=command, passed=True)
         case JobState.ENDED:
-            lack = f" {_LACKS[done.lack]}" if done.lack else ""
-            words = f"It failed with exit code {job.exit_code}.{lack}"
+            lack = f". {_LACKS[done.lack]}" if done.lack else ""
+            words = f"exit {job.exit_code}{lack}"
             return CheckResult(command=command, has_failed=True, words=words, output=output)
 
 

@@ -14,7 +14,7 @@ from dsterm.core.events import NoticeLevel, ToolProgress
 from dsterm.core.questions import Option, QuestionAsked
 from dsterm.core.review import EDITED, ProposedFile
 from dsterm.core.secret_names import looks_secret
-from dsterm.engine.aside import Aside, ask_aside, price_words
+from dsterm.engine.aside import Aside, ask_aside
 from dsterm.engine.asking import ask
 from dsterm.engine.live import LiveSession
 from dsterm.engine.questions import DENY, ONCE
@@ -109,9 +109,8 @@ def _which(question_id: str, changed: Sequence[str], own: Sequence[str]) -> Ques
     options.append(Option(key="n", answer=DENY, label="nothing"))
     return QuestionAsked(
         id=question_id,
-        text="Nothing is staged. What shall be committed?",
+        text=f"Nothing is staged. Changed: {_names(changed)}. What shall be committed?",
         options=tuple(options),
-        reasons=(f"Changed: {_names(changed)}",),
     )
 
 
@@ -143,13 +142,11 @@ async def _message(live: LiveSession, chosen: _Chosen, hint: str, warnings: tupl
     missing = f"\nNot shown: {'; '.join(packed.missing)}." if packed.missing else ""
     words = f"The user says about it: {hint.strip()}\n\n" if hint.strip() else ""
     text = f"{words}{mark_data('diff', redact(packed.text))}{missing}"
-    answer = await ask_aside(live, Aside(purpose="commit message", system=_SYSTEM, text=text, most_tokens=1_024))
-    message = tidy_message(answer.text)
-    files = _names(chosen.paths)
-    live.notice(f"Proposed for {files} ({price_words(answer)}):\n\n{message}")
+    aside = Aside(purpose="commit message", system=_SYSTEM, text=text, most_tokens=1_024)
+    message = tidy_message(await ask_aside(live, aside))
     question = QuestionAsked(
         id=live.parts.new_id(),
-        text=f"Commit {format_count(len(chosen.paths), 'file')} with this message?",
+        text=f"Commit {_names(chosen.paths)} with this message?",
         options=(
             Option(key="y", answer=ONCE, label="commit"),
             Option(key="e", answer=EDITED, label="edit"),

@@ -6,7 +6,7 @@ from dsterm.core.command_plan import Confinement, PlannedCommand
 from dsterm.core.messages import ToolCall
 from dsterm.core.models import PermissionMode
 from dsterm.core.tools import Effect, Outcome, Plan, PreparedCall, ToolResult
-from dsterm.engine.approval import approve, approve_command
+from dsterm.engine.approval import approve, ask_about_command, is_yes
 from dsterm.engine.live import LiveSession
 from dsterm.engine.questions import NOBODY_TO_ASK
 from dsterm.policy.permissions import Rules, Verdict, decide
@@ -18,6 +18,8 @@ _LOOSER = {
     PermissionMode.YOLO: "asks nothing at all",
 }
 
+_ONLY_READS = "This turn only reads: nothing may be changed or run now. Read what you need and answer with what you found."
+
 
 async def decided(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> PreparedCall | ToolResult:
     """What may run: the call, or what the user made of it; else the result that says why not."""
@@ -25,7 +27,9 @@ async def decided(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> 
     if decision.verdict is Verdict.ALLOW:
         return prepared
     if decision.verdict is Verdict.DENY:
-        return ToolResult(outcome=Outcome.REFUSED, content=decision.reason, summary="not allowed")
+        is_review = live.only_reads and call.name not in live.parts.config.disallowed_tools
+        reason = _ONLY_READS if is_review else decision.reason
+        return ToolResult(outcome=Outcome.REFUSED, content=reason, summary="not allowed")
     if not live.parts.can_ask:
         why = "; ".join((decision.reason, *prepared.plan.concerns))
         content = f"Not allowed: {why}; and nobody can be asked in this run. Say what you would have done instead."
@@ -60,5 +64,5 @@ async def may_run_in_the_open(live: LiveSession, command: str) -> bool:
     )
     decision = decide("bash", plan, live.rules())
     if decision.verdict is Verdict.ASK and live.parts.can_ask:
-        return await approve_command(live, "bash", plan, decision.reason)
+        return is_yes(await ask_about_command(live, "bash", plan, decision.reason))
     return decision.verdict is Verdict.ALLOW

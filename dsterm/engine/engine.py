@@ -41,6 +41,7 @@ class Engine:
         self._live = self._opening.new()
         self._has_told_of_sandbox = False
         self._idle_listener: Callable[[Envelope], None] | None = None
+        self._job_sessions: dict[str, str] = {}
         parts.commands.listen(self._job_changed)
         for sentence in parts.interrupted:
             self._live.notice(sentence, NoticeLevel.WARNING)
@@ -50,11 +51,11 @@ class Engine:
 
     def resume(self, session_id: str) -> None:
         """Go on with the session whose id begins with `session_id`; UsageError when there is none."""
-        self._live = self._opening.resume(session_id)
+        self._go_on_with(self._opening.resume(session_id))
 
     def resume_latest(self) -> None:
         """Go on with the last session of this folder; UsageError when there is none."""
-        self._live = self._opening.latest()
+        self._go_on_with(self._opening.latest())
 
     def choose_model(self, model: ModelCard) -> None:
         """Send the next request to `model`."""
@@ -186,8 +187,16 @@ class Engine:
             if self._task is task:
                 self._task = None
                 self._live.listener = self._idle_listener
+                self._pass_on(queue)
         if not task.cancelled():
             task.result()
+
+    def _pass_on(self, queue: asyncio.Queue[Envelope | None]) -> None:
+        """What came after the end, such as the end of a job, happened while nothing ran."""
+        while not queue.empty():
+            envelope = queue.get_nowait()
+            if envelope is not None and self._idle_listener is not None:
+                self._idle_listener(envelope)
 
     async def _turn(self, prompt: str) -> None:
         self._is_turn_running = True
@@ -226,12 +235,19 @@ class Engine:
             self._live.notice("stopped")
 
     def _job_changed(self, job: Job) -> None:
+        """Show it; the model hears of the end of what it started in the same conversation."""
         self._live.emit(JobChanged(job=job))
-        if job.state is not JobState.RUNNING and not job.is_of_user:
+        session_id = self._live.journal.session_id
+        if job.state is JobState.RUNNING:
+            self._job_sessions[job.id] = session_id
+        elif not job.is_of_user and self._job_sessions.get(job.id) == session_id:
             self._live.ended_jobs.append(job)
 
-    async def _switch(self, live: LiveSession) -> None:
-        """Go on with another session."""
+    def _go_on_with(self, live: LiveSession) -> LiveSession:
+        """Make `live` the session that is heard; the former one."""
         live.listener, self._live.listener = self._live.listener, None
         former, self._live = self._live, live
-        await former.close()
+        return former
+
+    async def _switch(self, live: LiveSession) -> None:
+        await self._go_on_with(live).close()

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dsterm.core.commands import Job, JobState
 from dsterm.core.errors import UsageError
 from dsterm.engine.live import LiveSession
-from dsterm.render.wording import format_seconds
+from dsterm.render.width import truncated
+from dsterm.render.wording import format_count, format_seconds
+
+_SHOWN_COMMAND = 39
+"""Cells of a command in the list, so that a row fits a screen of 80; `/jobs ID` shows all of it."""
 
 _USAGE = "/jobs lists the commands, /jobs ID shows what one prints, /jobs stop ID ends it."
 
@@ -20,12 +24,12 @@ async def jobs(live: LiveSession, words: list[str]) -> None:
             running = [job for job in runner.jobs() if job.state is JobState.RUNNING]
             for job in running:
                 await runner.stop(job.id)
-            live.notice(f"Stopped {len(running)} jobs." if running else "Nothing runs.")
+            live.notice(f"Stopped {format_count(len(running), 'job')}." if running else "Nothing runs.")
         case ["stop", job_id]:
             live.notice(_line(await runner.stop(job_id)))
         case [job_id]:
             output = await runner.read(job_id)
-            log = f"\nAll of it: {output.job.log}" if output.job.log else ""
+            log = f"\nlog: {output.job.log}" if output.job.log else ""
             live.notice(f"{_line(output.job)}\n{output.text.rstrip() or '(no output)'}{log}")
         case _:
             raise UsageError(_USAGE)
@@ -36,21 +40,22 @@ def release(live: LiveSession) -> None:
     job = live.parts.commands.release()
     if job is None:
         raise UsageError("No command is being waited for.")
-    live.notice(f"Job {job.id} goes on in the background. {_USAGE}")
 
 
 def job_list(found: tuple[Job, ...]) -> str:
     """All jobs, oldest first, those that run marked."""
     if not found:
         return "No command ran in this session."
-    return "\n".join([*map(_line, found), _USAGE])
+    running = sum(job.state is JobState.RUNNING for job in found)
+    heading = f"{format_count(len(found), 'command')} in this session, {running or 'none'} running. {_USAGE}"
+    return "\n".join([heading, *(_line(job, _SHOWN_COMMAND) for job in found)])
 
 
-def _line(job: Job) -> str:
+def _line(job: Job, most: int | None = None) -> str:
+    """A row about `job`: the command as it was typed where the user did, at most `most` cells of it where that is given."""
     mark = "●" if job.state is JobState.RUNNING else " "
     ending = f"exit {job.exit_code}" if job.exit_code is not None else job.state.value
-    who = "you" if job.is_of_user else "model"
-    command = " ".join(job.command.split())
-    return (
-        f"{mark} {job.id:>3}  {ending:<10} {format_seconds(job.seconds):>7}  {job.lines:>6} lines  {who:<5}  {command}"
-    )
+    lines = format_count(job.lines, "line")
+    command = ("!" if job.is_of_user else "") + " ".join(job.command.split())
+    shown = command if most is None else truncated(command, most)
+    return f"{mark} {job.id:>3}  {ending:<9} {format_seconds(job.seconds):>7}  {lines:>9}  {shown}"

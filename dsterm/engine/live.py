@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+from dsterm.core.command_plan import CommandRule
 from dsterm.core.commands import Job
-from dsterm.core.errors import DiskError
+from dsterm.core.errors import DiskError, UsageError
 from dsterm.core.events import (
     DELTAS,
     AsideEnded,
@@ -81,7 +82,8 @@ class LiveSession:
         self.only_reads = False
         self.are_checks_off = False
         self.has_yolo = parts.config.permission_mode is PermissionMode.YOLO
-        self.sandbox = ""
+        self.sandbox: str | None = None
+        self.suggested: tuple[CommandRule, ...] = ()
         self.ended_jobs: list[Job] = []
         self.questions = PendingQuestions()
         self.steering: list[str] = []
@@ -91,6 +93,7 @@ class LiveSession:
         self.listener: Callable[[Envelope], None] | None = None
         self.has_warned_of_reasoning = False
         self.has_warned_of_tree = False
+        self.has_warned_of_grants = False
         self._packs: dict[str, str] = {}
         self._connection: Provider | None = None
 
@@ -137,19 +140,43 @@ class LiveSession:
         self.granted, self.granted_calls = frozenset(), frozenset()
         self.emit(PermissionModeChanged(mode=mode))
 
+    @property
+    def deciding_mode(self) -> PermissionMode:
+        """The mode that holds now; a turn that only reads is decided as in plan mode."""
+        return PermissionMode.PLAN if self.only_reads else self.permission_mode
+
     def rules(self) -> Rules:
-        """What holds when a tool call is decided; a turn that only reads is decided as in plan mode."""
+        """What holds when a tool call is decided."""
         config = self.parts.config
         return Rules(
-            mode=PermissionMode.PLAN if self.only_reads else self.permission_mode,
+            mode=self.deciding_mode,
             allowed_tools=config.allowed_tools,
             disallowed_tools=config.disallowed_tools,
             granted=self.granted,
             granted_calls=self.granted_calls,
-            kept=self.parts.trust.rules(self.parts.folder),
+            kept=self._kept_rules(),
             has_read=self.session.has_read,
             has_network=config.sandbox_network,
         )
+
+    def follow(self, former: LiveSession) -> None:
+        """Take over what the user chose in this run, and what was found out about the folder."""
+        self.permission_mode, self.has_yolo = former.permission_mode, former.has_yolo
+        self.repo, self.sandbox = former.repo, former.sandbox
+
+    def _kept_rules(self) -> tuple[CommandRule, ...]:
+        """The project's rules; none where they can't be read, so that everything asks."""
+        try:
+            return self.parts.trust.rules(self.parts.folder)
+        except (DiskError, UsageError) as error:
+            self.warn_of_grants(f"{error} Until then no rule and no check that was kept for this project holds.")
+            return ()
+
+    def warn_of_grants(self, text: str) -> None:
+        """Say, once, that what the user granted to this project can't be read or kept."""
+        if not self.has_warned_of_grants:
+            self.has_warned_of_grants = True
+            self.notice(text, NoticeLevel.WARNING)
 
     def keep_pack(self, digest: str, text: str) -> None:
         """Keep an attached text for this session, and on disk where sessions are saved; DiskError."""

@@ -11,6 +11,7 @@ from dsterm.core.models import ModelCard, ThinkingMode
 from dsterm.engine.aftermath import inspect
 from dsterm.engine.journal import Journal, Log
 from dsterm.engine.live import LiveSession, RunTotals
+from dsterm.engine.masked_log import MaskedLog
 from dsterm.engine.parts import EngineParts
 from dsterm.engine.repair import missing_ends
 from dsterm.engine.session import Session
@@ -35,13 +36,8 @@ class Opening:
     def new_like(self, former: LiveSession) -> LiveSession:
         """A new session with the choices of `former`."""
         live = self.new()
-        live.model, live.mode, live.permission_mode, live.repo = (
-            former.model,
-            former.mode,
-            former.permission_mode,
-            former.repo,
-        )
-        live.sandbox, live.has_yolo = former.sandbox, former.has_yolo
+        live.model, live.mode = former.model, former.mode
+        live.follow(former)
         return live
 
     def resume(self, session_id: str) -> LiveSession:
@@ -51,7 +47,7 @@ class Opening:
         log = self._parts.sessions.open(session_id)
         envelopes = log.envelopes()
         journal = self._journal(log.id, None)
-        journal.load(envelopes, log)
+        journal.load(envelopes, MaskedLog(log, self._parts.redact))
         live = LiveSession(self._parts, journal, RunTotals(), *self._choice(envelopes))
         look = partial(inspect, self._parts.checkpoints)
         for event in missing_ends(envelopes, live.model, self._parts.counter, look):
@@ -88,7 +84,8 @@ class Opening:
         sessions = self._parts.sessions
         if sessions is None:
             return None
-        return lambda: sessions.create(self._parts.folder, session_id, self._parts.clock.now())
+        parts = self._parts
+        return lambda: MaskedLog(sessions.create(parts.folder, session_id, parts.clock.now()), parts.redact)
 
     def _journal(self, session_id: str, open_log: Callable[[], Log] | None) -> Journal:
         def book(envelope: Envelope) -> None:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 
 import msgspec
 
-from dsterm.core.command_plan import CommandRule, Confinement, PlannedCommand
+from dsterm.core.command_plan import CommandRule, PlannedCommand
 from dsterm.core.errors import UsageError
 from dsterm.core.events import NoticeLevel
 from dsterm.core.models import PermissionMode
 from dsterm.core.questions import Option, QuestionAsked
-from dsterm.core.tools import Effect, Plan
 from dsterm.engine.asking import ask
 from dsterm.engine.live import LiveSession
 from dsterm.engine.questions import DENY
 from dsterm.policy.permissions import decide
 from dsterm.policy.rules import rule_words, uncovered
-from dsterm.policy.shell import read_command
 
 _YES = "yes"
 _WORTH_A_RULE = 2
@@ -39,13 +38,15 @@ async def permissions(live: LiveSession, text: str) -> None:
         case []:
             live.notice(_standing(live))
         case ["explain", command]:
-            live.notice(_explained(live, command))
+            live.notice(await _explained(live, command))
         case ["remove", number]:
             await _remove(live, number)
         case ["suggest"]:
             live.notice(_suggestions(live))
         case ["keep", number]:
             await _keep(live, number)
+        case ["explain" | "remove" | "keep"]:
+            raise UsageError(f"{_USAGE} is how it goes.")
         case [mode]:
             await choose_permission_mode(live, mode)
         case _:
@@ -101,26 +102,24 @@ def _standing(live: LiveSession) -> str:
     return "\n".join([*lines, "", *others, _USAGE])
 
 
-def _explained(live: LiveSession, command: str) -> str:
-    """What the rules say to a command line, and how it was read."""
-    reading = read_command(command)
-    sandbox = live.parts.commands.sandbox.name
-    effects = reading.effects if sandbox else tuple({*reading.effects, Effect.EXECUTE, Effect.OUTSIDE})
-    if Effect.OUTSIDE in effects:
-        confinement = Confinement.OPEN
-    else:
-        confinement = Confinement.NETWORK if Effect.NETWORK in effects else Confinement.SANDBOX
-    planned = PlannedCommand(
-        command=command, folder=".", confinement=confinement, calls=reading.calls, is_understood=reading.is_understood
-    )
-    rules = live.rules()
-    decision = decide("bash", Plan(effects=effects, subject=command, command=planned), rules)
-    lines = [f"{decision.verdict}: {decision.reason}", f"effects: {', '.join(effects)}"]
-    for call in reading.calls:
-        left = uncovered(msgspec.structs.replace(planned, calls=(call,)), rules.kept)
+async def _explained(live: LiveSession, command: str) -> str:
+    """What the rules say to a command line, and how it was read; it is planned as it would be for the model."""
+    prepared = await live.parts.toolbox.prepare("bash", {"command": command, "description": ""})
+    plan, rules = prepared.plan, live.rules()
+    decision = decide("bash", plan, rules)
+    lines = [f"{decision.verdict}: {decision.reason}", f"effects: {', '.join(plan.effects)}"]
+    lines += _call_lines(plan.command, rules.kept) if plan.command else []
+    return "\n".join([*lines, *(f"because {concern}" for concern in plan.concerns)])
+
+
+def _call_lines(command: PlannedCommand, kept: tuple[CommandRule, ...]) -> list[str]:
+    """The programs that it calls, one by one, and what lets each run or doesn't."""
+    lines = []
+    for call in command.calls:
+        left = uncovered(msgspec.structs.replace(command, calls=(call,)), kept)
         how = "reads only" if call.inspects else "no rule covers it" if left else "covered by a rule"
-        lines.append(f"  {' '.join(call.words)}  ({how})")
-    return "\n".join([*lines, *(f"because {concern}" for concern in reading.concerns)])
+        lines.append(f"  {shlex.join(call.words)}  ({how})")
+    return lines
 
 
 async def _remove(live: LiveSession, number: str) -> None:
@@ -145,6 +144,7 @@ def _suggested(live: LiveSession) -> list[tuple[CommandRule, int]]:
 
 def _suggestions(live: LiveSession) -> str:
     found = _suggested(live)
+    live.suggested = tuple(rule for rule, _ in found)
     if not found:
         return f"Nothing was allowed {_WORTH_A_RULE} times or more in this project without a rule for it."
     lines = [
@@ -155,8 +155,8 @@ def _suggestions(live: LiveSession) -> str:
 
 async def _keep(live: LiveSession, number: str) -> None:
     parts = live.parts
-    rules = tuple(rule for rule, _ in _suggested(live))
-    rule = _numbered(number, rules, "There is nothing to suggest.")
+    # By the list that was shown: a newer one could have another rule in this place.
+    rule = _numbered(number, live.suggested, "/permissions suggest shows what there is to keep.")
     await asyncio.to_thread(parts.trust.keep_rule, parts.folder, rule)
     live.notice(f"Kept for this project: {rule_words(rule)}.", NoticeLevel.INFO)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from dsterm.core.command_events import PlanDecided, PlanDecision, PlanProposed
@@ -22,7 +23,7 @@ PLAN_OVER_NOTE = "[Plan mode is off: changes may be made again.]"
 
 _ACCEPTING_EDITS = "accept-edits"
 _FILE = "plan.md"
-_HEADING = re.compile(r"^#{1,6}\s+(?:\W*\s)?plan\b", re.IGNORECASE | re.MULTILINE)
+_HEADING = re.compile(r"^#{1,6}[ \t]+(?:[^\w\n]*[ \t])?plan\b", re.IGNORECASE | re.MULTILINE)
 
 
 async def settle_plan(live: LiveSession, ended: TurnEnded) -> str | None:
@@ -33,7 +34,11 @@ async def settle_plan(live: LiveSession, ended: TurnEnded) -> str | None:
     live.emit(PlanProposed(text=plan))
     question = _question(live.parts.new_id())
     with live.questions.offering(question.id, (ProposedFile(path=_FILE, before=None, text=plan),)):
-        answer = await ask(live, question)
+        try:
+            answer = await ask(live, question, is_for_model=True)
+        except asyncio.CancelledError:
+            live.emit(PlanDecided(decision=PlanDecision.REJECTED))
+            raise
     return _next_prompt(live, plan, answer)
 
 
@@ -60,12 +65,12 @@ def _question(question_id: str) -> QuestionAsked:
 
 
 def _next_prompt(live: LiveSession, plan: str, answer: Answer) -> str | None:
-    edited = next((review.text for review in answer.reviews if review.text is not None), None)
-    if answer.answer == EDITED and edited is not None and edited.strip() != plan:
-        live.emit(PlanDecided(decision=PlanDecision.EDITED, text=edited.strip()))
+    edited = next((review.text.strip() for review in answer.reviews if review.text is not None), plan)
+    if answer.answer == EDITED and edited not in {plan, ""}:
+        live.emit(PlanDecided(decision=PlanDecision.EDITED, text=edited))
         live.choose_permissions(PermissionMode.ASK)
-        return f"I edited the plan. Carry it out as it stands here:\n\n{edited.strip()}"
-    if answer.answer in {ONCE, EDITED, _ACCEPTING_EDITS}:
+        return f"I edited the plan. Carry it out as it stands here:\n\n{edited}"
+    if edited and answer.answer in {ONCE, EDITED, _ACCEPTING_EDITS}:
         live.emit(PlanDecided(decision=PlanDecision.ACCEPTED))
         accepts_edits = answer.answer == _ACCEPTING_EDITS
         live.choose_permissions(PermissionMode.ACCEPT_EDITS if accepts_edits else PermissionMode.ASK)

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from dsterm.core.command_events import CheckEnded, CheckStarted, UserCommandEnded, UserCommandStarted
+from dsterm.core.command_events import (
+    CheckEnded,
+    CheckStarted,
+    PlanDecided,
+    PlanDecision,
+    PlanProposed,
+    UserCommandEnded,
+    UserCommandStarted,
+)
 from dsterm.core.events import (
     Envelope,
     Event,
@@ -56,6 +64,7 @@ class _OpenEnds:
         self.recorded: set[str] = set()
         self.questions: set[str] = set()
         self.commands: dict[str, CheckStarted | UserCommandStarted] = {}
+        self.is_plan_open = False
 
     def take(self, envelope: Envelope) -> None:
         event = envelope.event
@@ -90,6 +99,15 @@ class _OpenEnds:
                 self.recorded.discard(event.call_id)
             case ChangesSaved():
                 self.recorded.add(event.call_id)
+            case _:
+                self._take_asked(event)
+
+    def _take_asked(self, event: Event) -> None:
+        match event:
+            case PlanProposed():
+                self.is_plan_open = True
+            case PlanDecided():
+                self.is_plan_open = False
             case QuestionAsked():
                 self.questions.add(event.id)
             case QuestionAnswered():
@@ -117,11 +135,14 @@ def missing_ends(
     for envelope in envelopes:
         open_ends.take(envelope)
     events: list[Event] = [_end_of_command(started) for started in open_ends.commands.values()]
-    if not open_ends.is_turn_open:
-        return events
     if open_ends.step is not None:
         events += _end_of_step(open_ends, open_ends.step, card, counter)
     events += [QuestionAnswered(id=id_, answer=Answer(answer=DENY), by="policy") for id_ in sorted(open_ends.questions)]
+    if open_ends.is_plan_open:
+        events.append(PlanDecided(decision=PlanDecision.REJECTED))
+    events += _ends_of_checks(open_ends, inspect)
+    if not open_ends.is_turn_open:
+        return events
     for call in open_ends.calls.values():
         checkpoint = open_ends.checkpoints.get(call.id)
         if checkpoint is not None:
@@ -171,6 +192,16 @@ def _end_of_command(started: CheckStarted | UserCommandStarted) -> Event:
     return UserCommandEnded(id=started.id, command=started.command, output=output, is_shared=started.is_shared)
 
 
+def _ends_of_checks(open_ends: _OpenEnds, inspect: Inspect) -> list[Event]:
+    """What checks of the user's changed that dsterm was killed in: they are no calls, but what they changed can be undone."""
+    events: list[Event] = []
+    for call_id, checkpoint in open_ends.checkpoints.items():
+        if call_id and call_id not in open_ends.started and call_id not in open_ends.recorded:
+            found = inspect(checkpoint, None)
+            events += [found.changes, Notice(text=found.words, level=NoticeLevel.WARNING)]
+    return events
+
+
 def _end_of_call(call: ToolCall, *, was_started: bool) -> ToolEnded:
     if was_started:
         result = ToolResult(
@@ -188,5 +219,6 @@ def _end_of_call(call: ToolCall, *, was_started: bool) -> ToolEnded:
 def _end_of_change(call: ToolCall, found: Aftermath, *, is_recorded: bool) -> list[Event]:
     """What a change of files came to that was being written, for undo, the reader and the model."""
     result = ToolResult(outcome=Outcome.UNKNOWN, content=f"{found.words} Read what you go on with.", summary="unknown")
-    notice = Notice(text=f"{found.words} /undo takes back what was changed.", level=NoticeLevel.WARNING)
+    undo = " /undo takes back what was changed." if found.changes.files or found.changes.before else ""
+    notice = Notice(text=f"{found.words}{undo}", level=NoticeLevel.WARNING)
     return [*([] if is_recorded else [found.changes]), ToolEnded(id=call.id, result=result), notice]

@@ -52,7 +52,7 @@ async def _run_command(live: LiveSession, call_id: str, prepared: PreparedCall, 
     try:
         return await prepared.run(progress)
     finally:
-        live.emit(await uninterrupted(_changes(live, call_id, saver, before)))
+        await uninterrupted(_record_changes(live, call_id, saver, before))
 
 
 async def _saved(live: LiveSession, saver: TreeSaver) -> TreeSnapshot | None:
@@ -66,6 +66,10 @@ async def _saved(live: LiveSession, saver: TreeSaver) -> TreeSnapshot | None:
             live.has_warned_of_tree = True
             live.notice(f"What commands change can't be undone here: {error}", NoticeLevel.WARNING)
         return None
+
+
+async def _record_changes(live: LiveSession, call_id: str, saver: TreeSaver, before: TreeSnapshot) -> None:
+    live.emit(await _changes(live, call_id, saver, before))
 
 
 async def _changes(live: LiveSession, call_id: str, saver: TreeSaver, before: TreeSnapshot) -> ChangesSaved:

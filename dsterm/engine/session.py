@@ -34,7 +34,7 @@ from dsterm.core.events import (
 )
 from dsterm.core.messages import Message, Pack, ToolMessage, UserMessage
 from dsterm.core.models import PermissionMode, ThinkingMode, Usage
-from dsterm.core.tools import Effect, Outcome, Task
+from dsterm.core.tools import Effect, Outcome, Task, ToolResult
 from dsterm.engine.branch import on_branch
 
 _READING = frozenset({Effect.READ, Effect.INSPECT, Effect.EXECUTE, Effect.OUTSIDE})
@@ -71,7 +71,7 @@ class Session:
         self.turn_dollars: Decimal | None = Decimal(0)
         self.is_estimate = self.is_turn_estimate = False
         self.has_read = False
-        self._effects: dict[str, frozenset[Effect]] = {}
+        self._effects: dict[str, frozenset[Effect] | None] = {}
         self._call_ids: set[str] = set()
         log = list(envelopes)
         for envelope, is_said in zip(log, on_branch(log), strict=True):
@@ -106,10 +106,9 @@ class Session:
                 self.messages.append(event.message)
                 self._call_ids.update(call.id for call in event.message.tool_calls)
             case ToolRequested():
-                self._effects[event.call.id] = frozenset(event.effects)
+                self._effects[event.call.id] = frozenset(event.effects) if event.plan else None
             case ToolEnded():
-                effects = self._effects.pop(event.id, frozenset())
-                self.has_read |= bool(effects & _READING) and event.result.outcome not in _NOT_RUN
+                self.has_read |= _brings_words(self._effects.pop(event.id, None), event.result)
                 self.messages.append(ToolMessage(call_id=event.id, content=event.result.content))
             case UserCommandEnded() if event.is_shared:
                 self.messages.append(UserMessage(text=shared_output(event)))
@@ -188,3 +187,10 @@ class Session:
             self.demo_dollars += total or Decimal(0)
         else:
             self.dollars = None if total is None or self.dollars is None else self.dollars + total
+
+
+def _brings_words(effects: frozenset[Effect] | None, result: ToolResult) -> bool:
+    """Whether a call may have told of what others wrote; one that could not be planned quotes the lines that it missed."""
+    if result.outcome in _NOT_RUN and not result.job:
+        return False
+    return effects is None or bool(effects & _READING)

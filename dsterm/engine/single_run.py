@@ -8,7 +8,7 @@ from dsterm.core.errors import DiskError, GitError, ToolError, WorkspaceError
 from dsterm.core.events import ToolProgress
 from dsterm.core.messages import ToolCall
 from dsterm.core.tools import Outcome, PreparedCall, ToolResult
-from dsterm.engine.approval import approve_command
+from dsterm.engine.approval import ask_about_command, is_yes
 from dsterm.engine.live import LiveSession
 from dsterm.engine.saved_run import run_saved
 from dsterm.policy.permissions import Verdict, decide
@@ -24,17 +24,24 @@ async def run_call(live: LiveSession, call: ToolCall, prepared: PreparedCall) ->
         if result.lack is None or prepared.wider is None:
             break
         wider = prepared.wider(result.lack)
-        if not await _may_run(live, call, wider):
+        refusal = await _refusal(live, call, wider)
+        if refusal is not None:
+            result = msgspec.structs.replace(result, content=result.content + refusal)
             break
         prepared, result = wider, await _run_once(live, call, wider)
     return _masked(live, result)
 
 
-async def _may_run(live: LiveSession, call: ToolCall, wider: PreparedCall) -> bool:
+async def _refusal(live: LiveSession, call: ToolCall, wider: PreparedCall) -> str | None:
+    """None where it may run; else what is added to the result that stands: the user's reason, if one was given."""
     decision = decide(call.name, wider.plan, live.rules())
     if decision.verdict is Verdict.ASK and live.parts.can_ask:
-        return await approve_command(live, call.name, wider.plan, decision.reason, call.id)
-    return decision.verdict is Verdict.ALLOW
+        answer = await ask_about_command(live, call.name, wider.plan, decision.reason, call.id)
+        reason = answer.text.strip()
+        if is_yes(answer):
+            return None
+        return f"\n[the user did not let it run again with more rights: {reason}]" if reason else ""
+    return None if decision.verdict is Verdict.ALLOW else ""
 
 
 async def _run_once(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> ToolResult:

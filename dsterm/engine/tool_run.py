@@ -17,9 +17,16 @@ from dsterm.engine.single_run import run_call
 from dsterm.engine.uninterrupted import uninterrupted
 from dsterm.llm.repair import parse_arguments
 
+_STOPPED = ToolResult(outcome=Outcome.CANCELLED, content="The user stopped the turn before this call was over.")
+_BROKEN = ToolResult(
+    outcome=Outcome.UNKNOWN,
+    content="dsterm failed before this call was over; whether it took effect is unknown.",
+    summary="unknown",
+)
+
 
 async def run_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
-    """Answer every call. On cancellation those without an answer get one, and CancelledError goes on."""
+    """Answer every call. Whatever stops them, those without an answer get one, and the error goes on."""
     unanswered = {call.id: call for call in calls}
     reads: list[asyncio.Task[None]] = []
 
@@ -54,15 +61,12 @@ async def run_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
             else:
                 await run_one(call, allowed)
         await asyncio.gather(*reads)
-    except asyncio.CancelledError:
+    except BaseException as error:
         for task in reads:
             task.cancel()
         await asyncio.gather(*reads, return_exceptions=True)
         for call in tuple(unanswered.values()):
-            end(
-                call,
-                ToolResult(outcome=Outcome.CANCELLED, content="The user stopped the turn before this call was over."),
-            )
+            end(call, _STOPPED if isinstance(error, asyncio.CancelledError) else _BROKEN)
         raise
 
 

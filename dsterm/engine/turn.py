@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+from dsterm.context.data_marks import holds_data
 from dsterm.core.commands import Job
 from dsterm.core.errors import DstermError
 from dsterm.core.events import NoticeLevel, Steered, StepEnded, TurnEnd, TurnEnded, TurnStarted
-from dsterm.core.messages import AssistantMessage, UserMessage
+from dsterm.core.messages import AssistantMessage
 from dsterm.core.models import PermissionMode
 from dsterm.core.provider import StopReason
 from dsterm.engine.branch import branch
 from dsterm.engine.check_loop import CheckLoop
 from dsterm.engine.deciding import may_run_in_the_open
 from dsterm.engine.live import LiveSession
+from dsterm.engine.masked_words import masked_words
 from dsterm.engine.planning import PLAN_NOTE, PLAN_OVER_NOTE
 from dsterm.engine.requests import next_request
 from dsterm.engine.rules import check_caps
 from dsterm.engine.step import run_step
 from dsterm.engine.tool_run import refuse_cut_calls, run_calls
-from dsterm.engine.typed_keys import masked_steering, settle_keys
+from dsterm.engine.typed_keys import settle_keys
 from dsterm.engine.undo_words import model_note
 
 _CUT_OFF = frozenset({StopReason.LENGTH, StopReason.CONTENT_FILTER, StopReason.INSUFFICIENT_RESOURCE})
@@ -33,13 +35,12 @@ async def run_turn(live: LiveSession, prompt: str, data: str = "") -> TurnEnded:
     Events go out through `live`; nothing is raised for what a provider, a tool or the user does.
     """
     ended = TurnEnded(reason=TurnEnd.FAILED, text="dsterm failed inside; see the log. Nothing that was shown is lost.")
-    prompt, objection = await settle_keys(live, prompt)
-    live.emit(TurnStarted(prompt=prompt, note="\n\n".join(filter(None, (await _note(live), data)))))
-    if objection:
-        ended = TurnEnded(reason=TurnEnd.FAILED, text=objection)
-        live.emit(ended)
-        return ended
+    settled = await settle_keys(live, prompt)
+    if isinstance(settled, TurnEnded):
+        live.emit(settled)
+        return settled
     try:
+        live.emit(TurnStarted(prompt=settled, note="\n\n".join(filter(None, (await _note(live), data)))))
         ended = await _checked_steps(live)
         live.repo = await live.parts.repo_state()
     except DstermError as error:
@@ -66,7 +67,7 @@ async def _steps(live: LiveSession) -> TurnEnded:
     steps = 0
     while True:
         for text in live.steering:
-            live.emit(Steered(text=masked_steering(live, text)))
+            live.emit(Steered(text=masked_words(live, text)))
         live.steering.clear()
         stop = check_caps(live, steps)
         if stop is not None:
@@ -127,19 +128,25 @@ async def _after_step(live: LiveSession, ended: StepEnded) -> TurnEnded | None:
 async def _note(live: LiveSession) -> str:
     """What the model should know before this prompt: where it is, once; what was undone; that plan mode began or ended."""
     live.repo = await live.parts.repo_state()
-    said = [message.text for message in live.session.messages if isinstance(message, UserMessage)]
-    notes = [model_note(branch(live.journal.envelopes))]
+    conversation = branch(live.journal.envelopes)
+    said = [envelope.event.note for envelope in conversation if isinstance(envelope.event, TurnStarted)]
+    notes = [model_note(conversation)]
     notes += [_job_note(job) for job in live.ended_jobs]
     live.ended_jobs.clear()
     if not said:
         notes.insert(0, live.parts.note(live.repo))
-    was_planning = next((PLAN_NOTE in text for text in reversed(said) if _is_about_plans(text)), False)
-    is_planning = live.permission_mode is PermissionMode.PLAN and not live.only_reads
-    if is_planning and not was_planning:
-        notes.append(PLAN_NOTE)
-    elif was_planning and not is_planning:
-        notes.append(PLAN_OVER_NOTE)
+    if not live.only_reads:
+        notes.append(_plan_note(said, is_planning=live.permission_mode is PermissionMode.PLAN))
     return "\n".join(note for note in notes if note)
+
+
+def _plan_note(said: list[str], *, is_planning: bool) -> str:
+    """That plan mode began or ended since the last of the notes that were `said`; empty when neither did."""
+    own = [note for note in said if not holds_data(note)]
+    was_planning = next((PLAN_NOTE in note for note in reversed(own) if _is_about_plans(note)), False)
+    if is_planning == was_planning:
+        return ""
+    return PLAN_NOTE if is_planning else PLAN_OVER_NOTE
 
 
 def _job_note(job: Job) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dsterm.core.events import NoticeLevel
+import asyncio
+
+from dsterm.core.events import TurnEnd, TurnEnded
 from dsterm.core.questions import Option, QuestionAsked
 from dsterm.engine.asking import ask
 from dsterm.engine.live import LiveSession
@@ -12,15 +14,16 @@ _MASKED = "masked"
 _AS_IT_IS = "as-it-is"
 
 
-async def settle_keys(live: LiveSession, prompt: str) -> tuple[str, str]:
-    """The prompt as it may be sent, and the sentence that says why it must not be (then the prompt is masked); one is final."""
+async def settle_keys(live: LiveSession, prompt: str) -> str | TurnEnded:
+    """The prompt as it may be sent, or, where it must not be, the end of a turn that never began."""
     parts = live.parts
     found = parts.find_secrets(prompt)
     if not found:
-        return prompt, ""
-    masked, what = parts.redact(prompt), " and ".join(found)
+        return prompt
+    what = " and ".join(found)
     if not parts.can_ask:
-        return masked, f"The prompt holds {what}. It was not sent; take it out and try again."
+        text = f"The prompt holds {what}. It was not sent; take it out and try again."
+        return TurnEnded(reason=TurnEnd.FAILED, text=text)
     question = QuestionAsked(
         id=parts.new_id(),
         text=f"The prompt holds {what}. It has not been sent or stored. Send it?",
@@ -30,16 +33,12 @@ async def settle_keys(live: LiveSession, prompt: str) -> tuple[str, str]:
             Option(key="n", answer=DENY, label="no"),
         ),
     )
-    answer = (await ask(live, question)).answer
+    try:
+        answer = (await ask(live, question)).answer
+    except asyncio.CancelledError:
+        return TurnEnded(reason=TurnEnd.INTERRUPTED, text="stopped; the prompt was not sent")
     if answer == _AS_IT_IS:
-        return prompt, ""
-    return masked, "" if answer == _MASKED else f"Not sent: the prompt holds {what}."
-
-
-def masked_steering(live: LiveSession, text: str) -> str:
-    """Words for a running turn; what looks like a key in them is masked, as there is no time to ask."""
-    found = live.parts.find_secrets(text)
-    if not found:
-        return text
-    live.notice(f"Masked {' and '.join(found)} in what you said to the model.", NoticeLevel.WARNING)
-    return live.parts.redact(text)
+        return prompt
+    if answer == _MASKED:
+        return parts.redact(prompt)
+    return TurnEnded(reason=TurnEnd.FAILED, text=f"Not sent: the prompt holds {what}.")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import shlex
 
+from msgspec.structs import replace
+
+from dsterm.context.shared_output import shared_output
 from dsterm.core.command_events import UserCommandEnded, UserCommandStarted
 from dsterm.core.command_plan import Confinement
-from dsterm.core.commands import CommandLaunch, JobState
-from dsterm.core.errors import UsageError
+from dsterm.core.commands import CommandLaunch, CommandRunner, Job, JobState
+from dsterm.core.errors import UsageError, WorkspaceError
 from dsterm.core.events import ToolProgress
 from dsterm.engine.live import LiveSession
 from dsterm.engine.requests import context_tokens
 from dsterm.render.wording import format_money, format_tokens
+
+_TO_BACKGROUND = re.compile(r"(?<![\\&|<>])&$")
+"""An `&` that ends the line, and is not part of `&&`, of a redirection or of a word."""
 
 
 async def run_user_command(live: LiveSession, line: str) -> None:
@@ -20,42 +28,58 @@ async def run_user_command(live: LiveSession, line: str) -> None:
     command = line.lstrip("!").strip()
     if not command:
         raise UsageError("! takes a command: !git status. !! keeps its output out of the conversation.")
-    if command.endswith("&") and not command.endswith("&&"):
+    if _TO_BACKGROUND.search(command):
         await _start_in_background(live, command.removesuffix("&").strip())
         return
     parts = live.parts
     started = parts.clock.monotonic()
-    id_ = parts.new_id()
-    live.emit(UserCommandStarted(id=id_, command=command, is_shared=is_shared))
-    text, exit_code = "", None
+    former = parts.commands.jobs()
+    # What runs is what was typed; what is kept and sent of it holds no key.
+    ended = UserCommandEnded(id=parts.new_id(), command=parts.redact(command), output="", is_shared=is_shared)
+    live.emit(UserCommandStarted(id=ended.id, command=ended.command, is_shared=is_shared))
     try:
-        done = await parts.commands.run(_launch(live, command), lambda text: live.emit(ToolProgress(id=id_, text=text)))
-        text, exit_code = done.text, done.job.exit_code
-        if done.job.state is JobState.RUNNING:
-            text = f"{text}\n(It goes on in the background as job {done.job.id}.)"
+        ended = await _outcome(live, command, ended)
+    except WorkspaceError as error:
+        ended = replace(ended, output=f"({error})")
+        raise
+    except asyncio.CancelledError:
+        ended = replace(ended, output=await _printed_so_far(parts.commands, former))
+        raise
     finally:
-        text = parts.redact(text) if parts.config.mask_secrets else text
-        live.emit(
-            UserCommandEnded(
-                id=id_,
-                command=command,
-                output=text,
-                exit_code=exit_code,
-                is_shared=is_shared,
-                tokens=parts.counter.count(text) if is_shared else 0,
-                seconds=round(parts.clock.monotonic() - started, 3),
-            )
-        )
+        ended = _settled(live, replace(ended, seconds=round(parts.clock.monotonic() - started, 3)))
+        live.emit(ended)
     if is_shared:
-        _tell_price(live, parts.counter.count(text))
+        _tell_price(live, ended.tokens)
+
+
+async def _outcome(live: LiveSession, command: str, started: UserCommandEnded) -> UserCommandEnded:
+    def show(text: str) -> None:
+        live.emit(ToolProgress(id=started.id, text=text))
+
+    done = await live.parts.commands.run(_launch(live, command), show)
+    job = done.job.id if done.job.state is JobState.RUNNING else ""
+    return replace(started, output=done.text, exit_code=done.job.exit_code, job=job)
+
+
+async def _printed_so_far(runner: CommandRunner, former: tuple[Job, ...]) -> str:
+    """What the user's command that was just stopped had printed; it is none of the `former` ones."""
+    known = {job.id for job in former}
+    mine = [job.id for job in runner.jobs() if job.is_of_user and not job.is_background and job.id not in known]
+    return (await runner.read(mine[-1])).text if mine else ""
+
+
+def _settled(live: LiveSession, ended: UserCommandEnded) -> UserCommandEnded:
+    """With its output masked, and counted as the model will read it."""
+    parts = live.parts
+    if parts.config.mask_secrets:
+        ended = replace(ended, output=parts.redact(ended.output))
+    return replace(ended, tokens=parts.counter.count(shared_output(ended)) if ended.is_shared else 0)
 
 
 async def _start_in_background(live: LiveSession, command: str) -> None:
     if not command:
         raise UsageError("! takes a command before the &.")
-    job = await live.parts.commands.start(_launch(live, command))
-    goes_on = "goes on when dsterm ends" if job.survives else "ends with dsterm"
-    live.notice(f"Job {job.id} runs in the background and {goes_on}. /jobs {job.id} shows its output.")
+    await live.parts.commands.start(_launch(live, command))
 
 
 def _launch(live: LiveSession, command: str) -> CommandLaunch:
@@ -78,13 +102,12 @@ def _first_word(command: str) -> str:
 
 
 def _tell_price(live: LiveSession, tokens: int) -> None:
-    """What the output adds to the next request."""
+    """What the output adds to the next request; how many tokens that are stands with the command."""
     price = live.model.price
-    cost = (
-        f", {format_money(price.input * tokens / 1_000_000, is_estimate=True)} with the next request" if price else ""
-    )
+    cost = format_money(price.input * tokens / 1_000_000, is_estimate=True) if price else "an unknown price"
+    demo = " (demo, owed to nobody)" if live.provider.is_demo else ""
     used, _ = context_tokens(live)
     live.notice(
-        f"The output stands in the conversation: {format_tokens(tokens)} tokens{cost}; "
-        f"{format_tokens(used)} in the window now. !! keeps an output out."
+        f"The next request carries that output for {cost}{demo}; {format_tokens(used)} tokens in the window now. "
+        "!! keeps an output out."
     )

@@ -123,7 +123,8 @@ def _is_ruled(plan: Plan, beyond: frozenset[Effect], rules: Rules) -> bool:
 
 
 def _why_ask(beyond: frozenset[Effect], rules: Rules) -> str:
-    wanted = [_WORDS[effect] for effect in Effect if effect in beyond]
+    told = beyond - {Effect.INSPECT, Effect.EXECUTE} if beyond & _LEADS_OUT else beyond
+    wanted = [_WORDS[effect] for effect in Effect if effect in told]
     words = " and ".join(wanted) if len(wanted) < 3 else f"{', '.join(wanted[:-1])} and {wanted[-1]}"
     reason = f"{rules.mode} mode asks before it may {words}"
     if beyond & _LEADS_OUT and rules.has_read:

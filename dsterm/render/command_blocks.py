@@ -135,7 +135,7 @@ class UserCommandBlock(RunBlock):
         ended = self._ended
         kept = "" if self._is_shared else " · kept out of the context"
         if ended is None:
-            words = "stopped" if self.is_over else f"{self._running(now)} · Esc stops it"
+            words = "stopped" if self.is_over else self._running(now)
             return (Span(f"{words}{kept}", Style.DIM),)
         if self._is_shared:
             kept = f" · {format_count(ended.tokens, 'token')} {'goes' if ended.tokens == 1 else 'go'} into the context"
@@ -179,6 +179,7 @@ class CheckBlock(RunBlock):
         ended = self._ended
         if ended is None:
             return (Span("stopped" if self.is_over else self._running(now), Style.DIM),)
-        word = "passed" if ended.passed else "failed" if ended.output else clean_line(ended.summary) or "failed"
-        rest = f", round {self._round}  {format_seconds(ended.seconds)}"
+        word = "passed" if ended.passed else clean_line(ended.summary) or "failed"
+        round_words = f", round {self._round}" if self._round > 1 else ""
+        rest = f"{round_words}  {format_seconds(ended.seconds)}"
         return (Span(word, Style.DIM if ended.passed else style), Span(rest, Style.DIM))

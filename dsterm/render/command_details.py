@@ -29,12 +29,13 @@ def command_lines(command: str, width: int) -> list[Line]:
 
 
 def place_lines(command: PlannedCommand, width: int) -> list[Line]:
-    """The folder, and whether anything confines it."""
+    """Whether anything confines it, and the folder unless that is the workspace itself."""
     words, style = _PLACES[command.confinement]
     if command.is_background:
         words += ", in the background"
-    folder = clean_code(clean_line(command.folder)) or "."
-    return [*_labelled("in", folder, Style.TEXT, width), *_labelled("runs", words, style, width)]
+    folder = clean_code(clean_line(command.folder))
+    place = _labelled("in", folder, Style.TEXT, width) if folder not in {"", "."} else []
+    return [*place, *_labelled("runs", words, style, width)]
 
 
 def description_lines(description: str, width: int) -> list[Line]:

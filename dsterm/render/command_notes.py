@@ -21,13 +21,14 @@ def job_note(event: JobChanged) -> Note:
     job = event.job
     command = truncated(clean_code(clean_line(job.command)), _LONGEST_COMMAND)
     is_bad = job.state is not JobState.RUNNING and job.exit_code != 0
-    return Note(f"job {clean_line(job.id)} {_fate(job)}: {command}", "·", Style.WARNING if is_bad else Style.DIM)
+    hint = f" · /jobs {clean_line(job.id)} shows its output" if job.state is JobState.RUNNING else ""
+    return Note(f"job {clean_line(job.id)} {_fate(job)}: {command}{hint}", "·", Style.WARNING if is_bad else Style.DIM)
 
 
 def _fate(job: Job) -> str:
     match job.state:
         case JobState.RUNNING:
-            return "runs in the background"
+            return "runs in the background, also when dsterm ends" if job.survives else "runs in the background"
         case JobState.ENDED if job.exit_code is not None:
             return f"ended, exit {job.exit_code}"
         case JobState.STOPPED:

@@ -29,6 +29,11 @@ def notice_note(event: events.Notice) -> Note:
     return Note(event.text, *_LEVELS[event.level])
 
 
+def to_model_note(text: str) -> Note:
+    """Words that dsterm, not the user, says to the model in a turn."""
+    return Note(f"to the model: {text}", "→", Style.WARNING)
+
+
 def unknown_note(kind: str) -> Note:
     """An event that this version doesn't know."""
     return Note(f"an event of the kind {clean_line(kind)}, which this version of dsterm doesn't know")

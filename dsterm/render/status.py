@@ -49,11 +49,12 @@ def _groups(status: Status) -> dict[str, Group]:
         control.append((Span("not saved", Style.WARNING),))
     groups = {
         "control": _joined(control, "  "),
-        "sandbox": (Span("sandbox", Style.DIM),) if status.sandbox else (Span("no sandbox", Style.WARNING),),
         "window": _window(status),
         "turn": _spend("turn", status.turn),
         "total": _spend("total", status.session),
     }
+    if status.sandbox is not None:
+        groups["sandbox"] = (Span("sandbox", Style.DIM),) if status.sandbox else (Span("no sandbox", Style.WARNING),)
     if not status.is_trusted:
         groups["trust"] = (Span("untrusted", Style.DIM),)
     if status.running_jobs:

@@ -16,7 +16,15 @@ from dsterm.render.block_list import BlockList
 from dsterm.render.blocks import Block, BlockKind, Note, NoteBlock, PromptBlock
 from dsterm.render.command_blocks import RunBlock
 from dsterm.render.command_view import CommandView
-from dsterm.render.notes import changed_note, ended_note, notice_note, pack_note, retried_note, unknown_note
+from dsterm.render.notes import (
+    changed_note,
+    ended_note,
+    notice_note,
+    pack_note,
+    retried_note,
+    to_model_note,
+    unknown_note,
+)
 from dsterm.render.reads import ReadsBlock
 from dsterm.render.reasoning import ReasoningBlock
 from dsterm.render.step import StepView
@@ -109,6 +117,8 @@ class Transcript:
 
     def _show_durable(self, event: Event, envelope: Envelope) -> None:
         match event:
+            case events.Steered(text=text, note=note) if note:
+                self._note(BlockKind.NOTICE, to_model_note(text))
             case events.TurnStarted(prompt=text) | events.Steered(text=text):
                 at = envelope.at.astimezone(self._zone)
                 self._list.add(lambda key, changes: PromptBlock(key, changes, text, at))

@@ -22,7 +22,10 @@ def disk_error(action: str, path: Path, error: OSError) -> DiskError:
 def make_private_folder(folder: Path) -> None:
     """Create `folder` and what is missing above it, closed to other users; DiskError when that fails."""
     try:
-        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        missing = [place for place in (folder, *folder.parents) if not place.exists()]
+        # One by one: what `parents` makes on the way would be open to others.
+        for place in reversed(missing or [folder]):
+            place.mkdir(mode=_FOLDER_MODE, exist_ok=True)
     except OSError as error:
         raise disk_error("create the folder", folder, error) from error
 

@@ -81,12 +81,16 @@ _NAME_MARKS = ("pass", "pwd", "secret", "token", "credential", "auth", "key", "b
 _BEGIN = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _END = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 _HEADER = r"(?:Proc-Type|DEK-Info|Comment|Version|Hash): [^\n\\]{0,100}"
-# As it stands in a file, in a string, behind line numbers, or in a diff.
-_PRIVATE_KEY = re.compile(rf"{_BEGIN}(?P<body>(?:{_HEADER}|[A-Za-z0-9+/=\s\\\"',]|(?<=\n)-(?!-))*+)(?P<end>-?{_END})?")
+# What grep puts before a line: the file, the number, both or none.
+_FOUND = r"(?:(?:[^\s:]{1,200}[:-])?\d{1,7}[:-]|[^\s:]{1,200}:) ?"
+# As it stands in a file, in a string, behind line numbers, in a diff, or found by grep.
+_PRIVATE_KEY = re.compile(
+    rf"{_BEGIN}(?P<body>(?:{_HEADER}|(?<=\n){_FOUND}|[A-Za-z0-9+/=\s\\\"',]|(?<=\n)-(?!-))*+)(?P<end>-?{_END})?"
+)
 _KEY_RUN = re.compile(r"[A-Za-z0-9+/=]{16}")
 _KEY_LINES = re.compile(r"[A-Za-z0-9+/=]{16,}+(?:(?:\r?\n|\\n)[A-Za-z0-9+/=]{1,15}(?![A-Za-z0-9+/=]))?")
 _KEY_END = re.compile(_END)
-_KEY_LINE = re.compile(r"(?:\d{1,6}\t|[-+\s])?[A-Za-z0-9+/=]{1,80}[\"',]{0,2}\s?")
+_KEY_LINE = re.compile(rf"(?:\d{{1,6}}\t|[-+\s]|{_FOUND})?[A-Za-z0-9+/=]{{0,80}}[\"',]{{0,2}}\s?")
 _LINE_END = re.compile(r"\r?\n|\\r|\\n")
 _LONGEST_TAIL = 20_000
 

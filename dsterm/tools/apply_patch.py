@@ -7,16 +7,14 @@ from typing import Annotated
 
 import msgspec
 
-from dsterm.core.errors import ToolError
 from dsterm.core.tools import PreparedCall, Tool
 from dsterm.core.workspace import Workspace
 from dsterm.tools.changes import Planned, prepare_changes
 from dsterm.tools.checked_tool import CheckedTool
 from dsterm.tools.patch_format import parse_patch
-from dsterm.tools.patch_model import FilePatch
 from dsterm.tools.patch_staging import Staging
 from dsterm.tools.read_record import ReadRecord
-from dsterm.tools.secret_files import resolved, secret_concerns
+from dsterm.tools.secret_files import require_read, resolved
 
 
 class ApplyPatchArguments(msgspec.Struct, frozen=True):
@@ -38,17 +36,9 @@ def _plan_patch(workspace: Workspace, record: ReadRecord, text: str) -> Prepared
     staging = Staging(workspace, record)
     patches = parse_patch(text)
     for patch in patches:
-        _require_read(workspace, record, patch)
+        require_read(workspace, record, resolved(workspace, (patch.path, patch.other_path)))
         staging.apply(patch)
     changes = staging.changes()
     named = tuple(name for patch in patches for name in (patch.path, patch.new_path) if name)
     planned = Planned(changes=changes, diffs=staging.diffs(changes), named=named, notes=tuple(staging.notes))
     return prepare_changes(workspace, record, planned)
-
-
-def _require_read(workspace: Workspace, record: ReadRecord, patch: FilePatch) -> None:
-    """What looks secret is read, and so asked about, first: that a hunk does not fit is said with lines of the file."""
-    for name, path in resolved(workspace, (patch.path, patch.other_path)).items():
-        is_fine = not patch.hunks or workspace.facts(path) is None or record.knows(path)
-        if not is_fine and secret_concerns(workspace, {name: path}):
-            raise ToolError(f"{name} looks like it holds secrets, and was not read yet. Read it first, then patch it.")

@@ -15,6 +15,7 @@ from dsterm.tools.changes import FileChange, FileState, Planned, notes_between, 
 from dsterm.tools.checked_tool import CheckedTool
 from dsterm.tools.line_changes import replaced
 from dsterm.tools.read_record import ReadRecord
+from dsterm.tools.secret_files import require_read
 from dsterm.tools.text_diff import diff_of
 from dsterm.tools.text_file import decode, encode, normalised
 
@@ -44,6 +45,7 @@ def _plan_write(workspace: Workspace, record: ReadRecord, path: Path, arguments:
         after = FileState(data=encode(arguments.content))
         diff = diff_of(name, None, normalised(arguments.content))
     else:
+        require_read(workspace, record, {arguments.file_path: path})
         if not arguments.overwrite:
             record.require(path, before.data, name)
         file = decode(before.data, name)

@@ -44,7 +44,7 @@ class QuestionSheet(Vertical, can_focus=False):
     def show(self, question: QuestionAsked, review: Review) -> None:
         """Draw the question as it stands."""
         self._asked = (question, review)
-        self._body.display = review.is_long or len(review.head(self._width)) > MOST_HEAD
+        self._body.display = review.has_body or len(self._still_lines(review, self._width)) > MOST_HEAD
         self._head.set_source(self._head_lines)
         self._body.set_source(self._body_lines)
         self.draw_keys()
@@ -99,15 +99,25 @@ class QuestionSheet(Vertical, can_focus=False):
     def _head_lines(self, width: int) -> list[Line]:
         if self._asked is None:
             return []
-        lines = self._asked[1].head(width)
+        lines = self._still_lines(self._asked[1], width)
         if len(lines) <= MOST_HEAD:
             return lines
         return [*lines[: MOST_HEAD - 1], Line((Span("   … all of it stands below", Style.WARNING),))]
+
+    def _still_lines(self, review: Review, width: int) -> list[Line]:
+        return [*review.asked(width), *([] if self._is_said_below(review) else review.said(width))]
+
+    def _is_said_below(self, review: Review) -> bool:
+        """Whether there is so much to say about a command that it stands below it: the command itself is always in sight."""
+        asked, said = review.asked(self._width), review.said(self._width)
+        return review.command is not None and len(asked) + len(said) > MOST_HEAD >= len(asked)
 
     def _body_lines(self, width: int) -> list[Line]:
         if self._asked is None:
             return []
         review = self._asked[1]
-        head = review.head(width)
+        head = self._still_lines(review, width)
         body = review.body(width, is_split=self.is_split)
+        if self._is_said_below(review):
+            return [*body, *review.said(width)]
         return [*head, EMPTY, *body] if len(head) > MOST_HEAD else body

@@ -20,6 +20,8 @@ from dsterm.render.wrap import wrap, wrap_text
 
 _MARGIN = (Span(" "),)
 _TEXT_MARGIN = (Span("   "),)
+_LONG_COMMAND = 200
+_MANY_REASONS = 3
 
 
 class Walk:
@@ -89,9 +91,17 @@ class Review:
         self._reasons = question.reasons or (plan.concerns if plan and plan.command else ())
 
     @property
-    def is_long(self) -> bool:
-        """Whether there is something that may need the whole screen."""
+    def has_body(self) -> bool:
+        """Whether there is something to look at, beside what is asked."""
         return bool(self.diffs or self.command or self.texts)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether that may need the whole screen."""
+        if self.command is None:
+            return bool(self.diffs or self.texts)
+        text = self.command.command
+        return len(text) > _LONG_COMMAND or "\n" in text or len(self._reasons) > _MANY_REASONS
 
     def begin_walk(self) -> None:
         """Show the first hunk."""
@@ -105,17 +115,21 @@ class Review:
         """A yes to what the user wrote."""
         return Answer(answer=EDITED, reviews=self.edits)
 
-    def head(self, width: int) -> list[Line]:
-        """What is asked; for a command where it runs; why it is asked; in the model's words what it is for."""
+    def asked(self, width: int) -> list[Line]:
+        """What is asked; for a command where it would run."""
         words = self.walk.words if self.walk is not None else self._words
         asked = wrap((Span(clean_code(clean_line(words))),), max(width - 2, 8))
         lines = indented(asked, _MARGIN, _MARGIN)
-        if self.walk is not None:
+        if self.walk is not None or self.command is None:
             return lines
-        if self.command is not None:
-            lines += place_lines(self.command, width)
-        lines += reason_lines(self._reasons, width)
-        return lines + description_lines(self.command.description, width) if self.command is not None else lines
+        return [*lines, *place_lines(self.command, width)]
+
+    def said(self, width: int) -> list[Line]:
+        """Why it is asked; in the model's words what a command is for."""
+        if self.walk is not None:
+            return []
+        lines = reason_lines(self._reasons, width)
+        return [*lines, *description_lines(self.command.description, width)] if self.command is not None else lines
 
     def body(self, width: int, *, is_split: bool) -> list[Line]:
         """The change, the command or the text itself, all of it."""

@@ -117,9 +117,15 @@ class Checkpoints:
             if self._save(wanted.path) != wanted:
                 raise WorkspaceError(f"{wanted.path} changed just now, so nothing was taken back. Try once more.")
         changed = [target for target, now in zip(targets, expected, strict=True) if target != now]
-        contents = {self._inside.exact(each.path): self._standing(each) for each in changed}
-        modes = {self._inside.exact(each.path): stat.S_IMODE(each.mode) for each in changed if stat.S_ISREG(each.mode)}
-        write_together(self._inside, contents, modes, replaces_links=True)
+        obstacles = _in_the_way(changed)
+        self._write(obstacles)
+        self.drop_folders(_parents(each.path for each in obstacles))
+        try:
+            self._write([each for each in changed if each not in obstacles])
+        except WorkspaceError:
+            paths = {each.path for each in obstacles}
+            self._write([each for each in expected if each.path in paths])
+            raise
 
     def drop_folders(self, folders: Sequence[str]) -> None:
         """Remove those of `folders` that are empty."""
@@ -132,6 +138,11 @@ class Checkpoints:
         for folder in sorted(folders, key=len):
             with contextlib.suppress(OSError, WorkspaceError), self._parent(folder) as parent:
                 parent.make_folder(Path(folder).name)
+
+    def _write(self, files: Sequence[SavedFile]) -> None:
+        contents = {self._inside.exact(each.path): self._standing(each) for each in files}
+        modes = {self._inside.exact(each.path): stat.S_IMODE(each.mode) for each in files if stat.S_ISREG(each.mode)}
+        write_together(self._inside, contents, modes, replaces_links=True)
 
     def _parent(self, path: str) -> OpenFolder:
         return self._inside.open_folder(self._inside.exact(path).parent)
@@ -148,6 +159,8 @@ class Checkpoints:
         try:
             with self._parent(path) as folder:
                 mode = folder.stat(name).st_mode
+                if stat.S_ISDIR(mode):
+                    return SavedFile(path=path)
                 if stat.S_ISLNK(mode):
                     target = os.fsencode(folder.read_link(name))
                     return SavedFile(path=path, blob=self._bytes.put(target), mode=LINK_MODE)
@@ -175,6 +188,18 @@ class Checkpoints:
         except OSError as error:
             raise WorkspaceError(f"{path} can't be looked at: {error.strerror}.") from error
         return True
+
+
+def _in_the_way(targets: Sequence[SavedFile]) -> list[SavedFile]:
+    """Those of `targets` that go and stand where a folder comes, or in a folder where a file comes; they have to go first."""
+    coming = {each.path for each in targets if each.is_there}
+    folders = set(_parents(coming))
+    going = [each for each in targets if not each.is_there]
+    return [each for each in going if each.path in folders or coming & set(_parents([each.path]))]
+
+
+def _parents(paths: Iterable[str]) -> list[str]:
+    return [parent.as_posix() for path in paths for parent in Path(path).parents if parent.name]
 
 
 def project_name(root: Path) -> str:

@@ -99,7 +99,8 @@ class Jobs:
 
     def jobs(self) -> tuple[Job, ...]:
         """All jobs of this session, oldest first."""
-        return tuple(live.job for live in self._jobs.values())
+        # Two that were started at the same time may have come to run in another order than they were asked for.
+        return tuple(self._jobs[job_id].job for job_id in sorted(self._jobs, key=int))
 
     async def read(self, job_id: str, first: int | None = None) -> JobOutput:
         """Its output so far; whole lines from line `first`, counted from 1, where that is given. UsageError for an unknown id."""
@@ -163,7 +164,7 @@ class Jobs:
             stream.show(progress)
         job = Job(
             id=job_id,
-            command=launch.command,
+            command=self._setting.redact(launch.command),
             state=JobState.RUNNING,
             started=started,
             confinement=launch.confinement,

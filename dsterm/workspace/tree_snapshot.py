@@ -101,7 +101,21 @@ class TreeSaver:
             found[path] = FileChange(
                 before=_file(path, old_id, old_mode, old_modes), after=_file(path, new_id, new_mode, new_modes)
             )
+        # What git does not keep of permissions is in neither tree.
+        names = {path for path in {*old_modes, *new_modes} - {*found} if old_modes.get(path) != new_modes.get(path)}
+        for path, mode, blob in await self._standing(after, names):
+            found[path] = FileChange(
+                before=_file(path, blob, mode, old_modes), after=_file(path, blob, mode, new_modes)
+            )
         return tuple(found[path] for path in sorted(found))
+
+    async def _standing(self, saved: SavedTree, names: set[str]) -> list[tuple[str, str, str]]:
+        """Path, mode and blob of those of `names` that are in the tree."""
+        if not names:
+            return []
+        entries = (entry.partition(b"\t") for entry in (await self._git("ls-tree", "-r", "-z", saved.tree)).split(b"\0"))
+        facts = {name.decode(): fact.decode("ascii").split(" ") for fact, _, name in entries if name}
+        return [(name, facts[name][0], facts[name][2]) for name in names if name in facts]
 
     def _modes(self, saved: SavedTree) -> dict[str, int]:
         return msgspec.json.decode(self._saved.get(saved.modes), type=dict[str, int])

@@ -88,8 +88,8 @@ def names(events: Sequence[Event]) -> list[str]:
 
 
 def of_calls(events: Sequence[Event]) -> list[str]:
-    """What concerns calls: asked, answered, saved, ended."""
-    return [name for name in names(events) if name.startswith(("ToolReq", "ToolEnd", "Question", "Check", "Changes"))]
+    """What concerns calls and checks: asked, answered, ended."""
+    return [name for name in names(events) if name.startswith(("ToolReq", "ToolEnd", "Question", "CheckS", "CheckE"))]
 
 
 def result(events: Sequence[Event], number: int = 0) -> ToolResult:

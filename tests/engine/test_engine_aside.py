@@ -32,7 +32,7 @@ async def test_answer_comes_from_flash_without_thinking_and_without_tools(tmp_pa
     loop = WorkLoop(tmp_path / "w", [answer(" Fix it\n")])
     result = await ask_aside(loop.live, ASIDE)
     (request,) = loop.provider.requests
-    assert (result.text, request.model.alias, request.mode) == ("Fix it", "flash", ThinkingMode.NON_THINK)
+    assert (result, request.model.alias, request.mode) == ("Fix it", "flash", ThinkingMode.NON_THINK)
     assert (request.tools, request.system, request.max_tokens) == ((), "Write a message.", 2_048)
     assert [message.text for message in request.messages] == ["the diff"]
 
@@ -65,7 +65,7 @@ async def test_resumed_session_has_paid_for_it_too(tmp_path):
 async def test_failure_that_may_pass_is_tried_again_and_both_are_recorded(tmp_path, monkeypatch):
     monkeypatch.setattr("dsterm.engine.aside.wait_before_retry", lambda *_: 0.0)
     loop = WorkLoop(tmp_path / "w", [failed(BUSY), answer("x")])
-    assert (await ask_aside(loop.live, ASIDE)).text == "x"
+    assert await ask_aside(loop.live, ASIDE) == "x"
     assert [event.ended.stop for event in loop.of(AsideEnded)] == [StopReason.FAILED, StopReason.STOP]
 
 

@@ -67,13 +67,13 @@ async def test_what_is_staged_is_committed_with_the_proposed_message(tmp_path):
     assert git(loop.root, "log", "-1", "--format=%an <%ae>") == "Ada <ada@example.org>"
 
 
-async def test_message_is_shown_with_its_price_before_anything_is_asked(tmp_path):
+async def test_message_is_shown_once_with_its_question_and_its_price_is_told(tmp_path):
     loop = staged(tmp_path)
     loop.answers = ["deny"]
     await commit(loop.live, "")
-    shown = loop.of(Notice)[0].text
-    assert MESSAGE in shown
-    assert "deepseek-v4-flash, $0.0001" in shown or "<$0.0001" in shown
+    assert loop.questions[0].text == "Commit a.py with this message?"
+    assert loop.proposed == [f"{MESSAGE}\n"]
+    assert [notice.text for notice in loop.of(Notice)] == ["Nothing was committed."]
     assert loop.of(AsideEnded)[0].purpose == "commit message"
 
 

@@ -169,9 +169,13 @@ class Outcome:
         files = (path for path in sorted(self.state.rglob("*")) if path.is_file())
         return {str(path.relative_to(self.state)): path.read_bytes().decode("utf-8", "replace") for path in files}
 
-    def nowhere(self, secret: str) -> None:
-        """`secret`, also as base64, in hex or backwards, is neither on the screen nor on the wire nor kept."""
-        places = {"stdout": self.out, "stderr": self.err, "the wire": self.wire, **self.kept}
+    def nowhere(self, secret: str, *, may_be_seen: bool = False) -> None:
+        """`secret`, also as base64, in hex or backwards, is neither on the screen nor on the wire nor kept.
+
+        `may_be_seen`: the user may, as who is asked about a change has to see it.
+        """
+        screen = {} if may_be_seen else {"stdout": self.out, "stderr": self.err}
+        places = {**screen, "the wire": self.wire, **self.kept}
         for spelling in _spellings(secret):
             found = [place for place, text in places.items() if spelling in text]
             assert not found, (spelling, found, self.results)
@@ -221,13 +225,13 @@ class World:
     def trap(self, path: Path) -> Path:
         """Put a program at `path` that leaves a mark at `sprung`, whatever it is called with."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!/bin/sh\ntouch {self.sprung}\ntouch {self.repo}/sprung\n")
+        path.write_text(f'#!/bin/sh\necho "$0 $*" >> {self.sprung}\necho "$0 $*" >> {self.repo}/sprung\n')
         path.chmod(0o755)
         return path
 
     def not_sprung(self) -> None:
-        assert not self.sprung.exists()
-        assert not (self.repo / "sprung").exists()
+        for place in (self.sprung, self.repo / "sprung"):
+            assert not place.exists(), place.read_text()
 
     def put(self, name: str, text: str) -> Path:
         """A file in the workspace."""
@@ -245,10 +249,12 @@ class World:
         trusts: bool = True,
         given: bytes | None = None,
         env: Mapping[str, str] | None = None,
+        address: str | None = None,
     ) -> Outcome:
         """Run `dsterm -p` with a model that makes `calls`, each entry in a message of its own, and then answers."""
+        has_input = given is not None
         process = self.start(
-            calls, *flags, mode=mode, prompt=prompt, trusts=trusts, env=env, has_input=given is not None
+            calls, *flags, mode=mode, prompt=prompt, trusts=trusts, env=env, has_input=has_input, address=address
         )
         with process:
             return self.outcome(finished(process, given))
@@ -262,11 +268,12 @@ class World:
         trusts: bool = True,
         env: Mapping[str, str] | None = None,
         has_input: bool = False,
+        address: str | None = None,
     ) -> subprocess.Popen[bytes]:
-        """The same, while it runs; pass what it comes to to `outcome`."""
-        mark = f"attack-{next(self._assailant.numbers)}"
-        self._assailant.orders.give(mark, [*map(_reply, calls), Reply(text="That was all.")])
-        words = ["--base-url", self.recorder.url, "--permission-mode", mode, *(["--trust"] if trusts else [])]
+        """The same, while it runs; pass what it comes to to `outcome`. An empty mode or address is left to the settings."""
+        mark = self.order(calls)
+        server = ["--base-url", self.recorder.url if address is None else address] if address != "" else []
+        words = [*server, *(["--permission-mode", mode] if mode else []), *(["--trust"] if trusts else [])]
         return subprocess.Popen(
             [*DSTERM, *words, *flags, "-p", f"{prompt}\n{mark}"],
             cwd=self.repo,
@@ -275,6 +282,12 @@ class World:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+
+    def order(self, calls: Calls, *replies: Reply) -> str:
+        """Let the model make `calls`, then give `replies`, else the usual last word, to a prompt with the returned words in it."""
+        mark = f"attack-{next(self._assailant.numbers)}"
+        self._assailant.orders.give(mark, [*map(_reply, calls), *(replies or (Reply(text="That was all."),))])
+        return mark
 
     def outcome(self, done: Done) -> Outcome:
         """What there is to see after a run that was done."""

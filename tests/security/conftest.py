@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-# What drives the real program is shared with the end-to-end tests.
-sys.path.append(str(Path(__file__).parents[1] / "e2e"))
+# What drives the real program is shared with the end-to-end tests, and the real terminal with its own.
+sys.path += [str(Path(__file__).parents[1] / name) for name in ("e2e", "terminal")]
 
 from attack_world import Assailant, World
 from e2e_program import Recorder

@@ -185,17 +185,19 @@ def test_no_spelling_of_a_place_outside_is_written(world, maze, name):
         outcome.refused()
 
 
+CHANGED = ("@@", "-    return net", "+    return 1")
+TAKEN = ("@@", f"-{OUTSIDE_SECRET}", "+x")
 PATCHES = {
-    "moved-outside": ["*** Update File: src/shop.py", "*** Move to: ../outside/planted.txt", "@@", "-    return net", "+    return 1"],
-    "moved-into-a-hook": ["*** Update File: src/shop.py", "*** Move to: .git/hooks/pre-commit", "@@", "-    return net", "+    return 1"],
-    "moved-through-a-link": ["*** Update File: src/shop.py", "*** Move to: linked/planted.txt", "@@", "-    return net", "+    return 1"],
-    "moved-in-from-outside": ["*** Update File: ../outside/secret.txt", "*** Move to: stolen.txt", "@@", f"-{OUTSIDE_SECRET}", "+x"],
-    "updated-link": ["*** Update File: link.txt", "@@", f"-{OUTSIDE_SECRET}", "+x"],
-    "deleted-outside": ["*** Delete File: ../outside/secret.txt"],
-    "deleted-through-a-link": ["*** Delete File: linked/secret.txt"],
-    "deleted-git-config": ["*** Delete File: .git/config"],
-    "good-then-outside": ["*** Add File: good.txt", "+x", "*** Add File: ../outside/planted.txt", "+x"],
-}  # fmt: skip
+    "moved-outside": ("*** Update File: src/shop.py", "*** Move to: ../outside/planted.txt", *CHANGED),
+    "moved-into-a-hook": ("*** Update File: src/shop.py", "*** Move to: .git/hooks/pre-commit", *CHANGED),
+    "moved-through-a-link": ("*** Update File: src/shop.py", "*** Move to: linked/planted.txt", *CHANGED),
+    "moved-in-from-outside": ("*** Update File: ../outside/secret.txt", "*** Move to: stolen.txt", *TAKEN),
+    "updated-link": ("*** Update File: link.txt", *TAKEN),
+    "deleted-outside": ("*** Delete File: ../outside/secret.txt",),
+    "deleted-through-a-link": ("*** Delete File: linked/secret.txt",),
+    "deleted-git-config": ("*** Delete File: .git/config",),
+    "good-then-outside": ("*** Add File: good.txt", "+x", "*** Add File: ../outside/planted.txt", "+x"),
+}
 
 
 @pytest.mark.parametrize("name", PATCHES)

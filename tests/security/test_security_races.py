@@ -89,13 +89,13 @@ def test_a_folder_swapped_for_a_link_shows_nothing_of_what_the_link_leads_to(wor
 def test_a_folder_swapped_for_a_link_leads_no_write_away(world, swapped_for):
     world.put("swap/secret.txt", "harmless\n")
     target = world.outside if swapped_for == "outside" else world.repo / swapped_for
-    before = sorted(os.listdir(target))
+    before = sorted(target.iterdir())
     writes = [write(f"swap/new-{number}.txt") for number in range(10)]
     patches = [patch(f"*** Add File: swap/deep-{number}/added.txt", "+planted") for number in range(5)]
     edits = [edit("swap/secret.txt", "harmless", "harmless"), edit("swap/secret.txt", OUTSIDE_SECRET, "x")]
     calls = [[read("swap/secret.txt")] * 3, [*writes, *patches], edits]
     attack_while(world, swapping(world.repo / "swap", target), calls).stood()
-    assert sorted(os.listdir(target)) == before
+    assert sorted(target.iterdir()) == before
     assert outside_of(world) == {"secret.txt": OUTSIDE_SECRET + "\n"}
 
 

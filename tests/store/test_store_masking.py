@@ -98,6 +98,15 @@ def test_masking_twice_is_masking_once(text: str, secrets: set[str]) -> None:
     assert redact(once, secrets) == once
 
 
+@pytest.mark.parametrize("before", ["{}: ", "{}:", "a/log.txt:{}:", "a/log.txt:", "log.txt-{}-", "{}\t", "+", ""])
+def test_a_private_key_that_was_found_line_by_line_is_masked_whole_or_from_the_middle(before: str) -> None:
+    lines = [f"{before.format(number)}{line}" for number, line in enumerate(f"{PEM}\nmore".split("\n"), 1)]
+    for found in (lines, lines[1:]):
+        masked = redact("\n".join(found), ())
+        assert PEM_LINE not in masked
+        assert masked.endswith(f"{MASK}\n{lines[-1]}")
+
+
 @pytest.mark.parametrize(
     "text",
     [

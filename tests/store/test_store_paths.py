@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from dsterm.core.errors import SettingsError
+from dsterm.store.disk import make_private_folder
 from dsterm.store.paths import find_paths
 
 HOME = Path("/home/ada")
@@ -61,3 +63,12 @@ def test_every_place_lies_in_one_of_the_three_folders() -> None:
     assert all(paths.cache in place.parents for place in (paths.clones, paths.project_caches))
     assert all(paths.config in place.parents for place in config)
     assert all(paths.state in place.parents for place in state)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are others there")
+def test_a_private_folder_is_closed_to_others_and_so_is_all_that_had_to_be_made_above_it(tmp_path: Path) -> None:
+    mode = tmp_path.stat().st_mode
+    make_private_folder(tmp_path / "a" / "b" / "c")
+    make_private_folder(tmp_path / "a" / "b" / "c")
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")} == {0o700}
+    assert tmp_path.stat().st_mode == mode

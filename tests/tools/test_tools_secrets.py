@@ -64,18 +64,42 @@ async def test_a_folder_of_keys_that_became_a_file_is_not_read(toolbox: Toolbox,
         await prepared.run(lambda _text: None)
 
 
+async def read_all(toolbox: Toolbox, folder: Path) -> None:
+    for path in (".env", "keys/server.pem"):
+        prepared = await toolbox.prepare("read", {"file_path": f"{folder}/{path}"})
+        await prepared.run(lambda _text: None)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("write", {"file_path": ".env", "content": "x\n", "overwrite": True}),
+        ("write", {"file_path": "notes.txt", "content": SECRET, "overwrite": True}),
+        ("apply_patch", {"patch": "*** Begin Patch\n*** Delete File: keys/server.pem\n*** End Patch\n"}),
+        ("apply_patch", {"patch": "diff --git a/.env b/plain.txt\ncopy from .env\ncopy to plain.txt\n"}),
+        ("apply_patch", {"patch": "*** Begin Patch\n*** Update File: .env\n*** Move to: a.txt\n*** End Patch\n"}),
+    ],
+)
+async def test_a_change_whose_diff_would_show_what_looks_secret_needs_it_read_first(
+    toolbox: Toolbox, secrets: Path, tool: str, arguments: dict[str, object]
+) -> None:
+    with pytest.raises(ToolError, match="Read it first") as caught:
+        await toolbox.prepare(tool, arguments)
+    assert "hush" not in str(caught.value)
+
+
 @pytest.mark.parametrize("path", [".env", "notes.txt", "sub/new.pem"])
 async def test_writing_what_looks_secret_says_so(toolbox: Toolbox, secrets: Path, path: str) -> None:
+    await read_all(toolbox, secrets)
     plan = (await toolbox.prepare("write", {"file_path": path, "content": "x\n", "overwrite": True})).plan
     assert plan.effects == (Effect.WRITE, Effect.SECRETS)
     assert plan.concerns
-    read = await toolbox.prepare("read", {"file_path": ".env"})
-    await read.run(lambda _text: None)
     edit = {"file_path": "notes.txt", "old_string": "hush-hush", "new_string": "new"}
     assert Effect.SECRETS in (await toolbox.prepare("edit", edit)).plan.effects
 
 
 async def test_a_patch_that_copies_or_moves_what_looks_secret_says_so(toolbox: Toolbox, secrets: Path) -> None:
+    await read_all(toolbox, secrets)
     head = "diff --git a/.env b/plain.txt\nsimilarity index 100%\n"
     for verb in ("copy", "rename"):
         patch = f"{head}{verb} from .env\n{verb} to plain.txt\n"
