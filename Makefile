@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test crash fuzz permissions check fmt snapshots bench screenshot wheel clean
+.PHONY: run test attacks crash fuzz permissions check fmt snapshots bench screenshot wheel clean
 
 run: $(READY)
 	@$(BIN)/dsterm $(ARGS)
 
 test: $(READY)
 	@$(BIN)/pytest $(ARGS)
+
+attacks: $(READY)
+	@DSTERM_ATTACKS=all $(BIN)/pytest tests/security $(ARGS)
 
 crash: $(READY)
 	@DSTERM_KILLS=$${KILLS:-1000} $(BIN)/pytest -n0 -s tests/engine/test_engine_crash.py $(ARGS)

@@ -1,6 +1,6 @@
 """Makes the pictures in the README from the running program: the real engine and demo server, the real screen.
 
-Usage: python docs/screenshot.py [FOLDER], which writes approval.svg and answer.svg (docs/ by default)
+Usage: python docs/screenshot.py [FOLDER], which writes approval.svg, command.svg and answer.svg (docs/ by default)
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 
 from dsterm.boot.assembly import demo_repository
 from dsterm.boot.circumstances import SystemClock
+from dsterm.boot.crash import describe_crash, write_crash_log
+from dsterm.boot.known_keys import KnownKeys
 from dsterm.boot.plan import LaunchPlan, plan_launch
 from dsterm.boot.start import open_engine
 from dsterm.engine.engine import Engine
@@ -28,38 +30,41 @@ PATIENCE = 60.0
 
 
 async def main(target: Path) -> None:
-    """Ask the demo for a repair, and take one picture at the question and one at the end."""
+    """Ask the demo for a repair, and take a picture at each question and one at the end."""
     with tempfile.TemporaryDirectory(prefix="dsterm-picture-") as name:
         folder = Path(name).resolve() / "invoice"
         folder.mkdir()
         environment = {**os.environ, "DSTERM_HOME": str(folder.parent / "home")}
-        plan = plan_launch(build_parser().parse_args(["--demo", "--cwd", str(folder)]), environment)
+        plan = plan_launch(build_parser().parse_args(["--demo", "--trust", "--cwd", str(folder)]), environment)
         await demo_repository(plan, folder)
+        keys = KnownKeys()
         async with AsyncExitStack() as stack:
-            engine = await open_engine(plan, stack)
+            engine = await open_engine(plan, keys, stack)
             await engine.refresh()
-            await take_pictures(engine, plan, target)
+            await take_pictures(engine, plan, keys, target)
 
 
-async def take_pictures(engine: Engine, plan: LaunchPlan, target: Path) -> None:
+async def take_pictures(engine: Engine, plan: LaunchPlan, keys: KnownKeys, target: Path) -> None:
     """Drive the screen and write the pictures."""
     options = ScreenOptions(
         clock=SystemClock(),
         history=PromptHistory(plan.paths.history),
-        log_path=plan.paths.logs / "crash.log",
+        log_crash=lambda error: write_crash_log(plan.paths.logs, describe_crash(error, keys)),
         theme_folders=(builtin_theme_folder(),),
     )
     app = DstermApp(engine, options)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.press(*"fix the failing test", "enter")
-        async with asyncio.timeout(PATIENCE):
-            while not app.dock.display:
-                await pilot.pause(0.1)
-        await pilot.pause(0.5)
-        (target / "approval.svg").write_text(app.export_screenshot(title="dsterm"), encoding="utf-8")
-        app.dock.focus()
-        await pilot.pause(0.5)
-        await pilot.press("y")
+        for picture in ("approval.svg", "command.svg"):
+            async with asyncio.timeout(PATIENCE):
+                while not app.dock.display:
+                    await pilot.pause(0.1)
+            await pilot.pause(0.5)
+            (target / picture).write_text(app.export_screenshot(title="dsterm"), encoding="utf-8")
+            app.dock.focus()
+            await pilot.pause(0.5)
+            await pilot.press("y")
+            await pilot.pause(0.5)
         async with asyncio.timeout(PATIENCE):
             while engine.status().is_running:
                 await pilot.pause(0.1)

@@ -99,7 +99,9 @@ def _add_work_flags(parser: argparse.ArgumentParser) -> None:
         help="another folder that tools may use, beside this one",
     )
     group.add_argument(
-        "--trust", action="store_true", help="say that you trust this folder: its own settings are read, and /commit works"
+        "--trust",
+        action="store_true",
+        help="say that you trust this folder: its own settings are read, and /commit works",
     )
     group.add_argument(
         "--no-sandbox",

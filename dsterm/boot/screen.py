@@ -108,7 +108,7 @@ def ask_trust(plan: LaunchPlan) -> LaunchPlan | None:
     from dsterm.tui.trust_page import run_trust_page
 
     theme = load_theme(plan.config.theme, _theme_folders(plan))
-    is_trusted = run_trust_page(plan.folder, _trust_details(plan.folder), theme)
+    is_trusted = run_trust_page(plan.folder, trust_details(plan.folder), theme)
     if is_trusted is None:
         return None
     answered, notices = with_trust(plan, is_trusted=is_trusted)
@@ -117,13 +117,23 @@ def ask_trust(plan: LaunchPlan) -> LaunchPlan | None:
     return answered
 
 
-def _trust_details(folder: Path) -> list[str]:
+def trust_details(folder: Path) -> list[str]:
     """What is there that trust is about; nothing of it is read."""
-    there = {
-        ".dsterm/config.toml": "the project's own settings",
-        ".git/hooks": "git hooks, which only /commit runs",
-    }
-    return [f"{name}: {words}" for name, words in there.items() if (folder / name).exists()]
+    details = []
+    if (folder / ".dsterm/config.toml").exists():
+        details.append(".dsterm/config.toml: the project's own settings")
+    if _has_hooks(folder):
+        details.append(".git/hooks: git hooks, which only /commit runs")
+    return details
+
+
+def _has_hooks(folder: Path) -> bool:
+    """Whether git would run something of the repository: the samples that git itself puts there don't count."""
+    try:
+        with os.scandir(folder / ".git" / "hooks") as entries:
+            return any(not entry.name.endswith(".sample") for entry in entries)
+    except OSError:
+        return False
 
 
 async def show_screen(plan: LaunchPlan, keys: KnownKeys, open_engine: OpenEngine) -> int:

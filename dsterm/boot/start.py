@@ -69,18 +69,18 @@ def _answer_once(plan: LaunchPlan, keys: KnownKeys) -> int:
     from dsterm.headless.standard_input import read_prompt
 
     # Before the event loop runs, which would swallow a Ctrl+C while this waits for a pipe.
-    return asyncio.run(_run_headless(plan, keys, read_prompt(plan.prompt)))
+    return asyncio.run(_run_headless(plan, keys, *read_prompt(plan.prompt)))
 
 
-async def _run_headless(plan: LaunchPlan, keys: KnownKeys, prompt: str) -> int:
-    from dsterm.headless.run import OutputFormat, run_headless
+async def _run_headless(plan: LaunchPlan, keys: KnownKeys, prompt: str, data: str) -> int:
+    from dsterm.headless.run import HeadlessJob, OutputFormat, run_headless
 
     async with AsyncExitStack() as stack:
         engine = await open_engine(plan, keys, stack)
         output = OutputFormat(plan.output_format or OutputFormat.TEXT)
         await asyncio.to_thread(engine.warm)
         collect_garbage_from_here()
-        return await run_headless(engine, prompt, plan.attachments, output)
+        return await run_headless(engine, HeadlessJob(prompt=prompt, data=data, attachments=plan.attachments), output)
 
 
 async def open_engine(plan: LaunchPlan, keys: KnownKeys, stack: AsyncExitStack) -> Engine:

@@ -35,14 +35,18 @@ async def approve(live: LiveSession, call: ToolCall, prepared: PreparedCall, rea
     return prepared if is_yes(answer) else _refusal("The user does not let you read this.", answer)
 
 
-async def ask_about_command(live: LiveSession, tool: str, plan: Plan, reason: str, call_id: str = "") -> Answer:
+async def ask_about_command(
+    live: LiveSession, tool: str, plan: Plan, reason: str, call_id: str = "", *, is_again: bool = False
+) -> Answer:
     """The answer about a command: one of a tool call, the same with what it lacked, or one of dsterm's own (a check).
 
     What it grants is noted, and a rule is kept only as it was shown.
     """
     rules = rules_for(plan.command) if plan.command and Effect.OUTSIDE not in plan.effects else ()
     words = ", ".join(rule_words(rule) for rule in rules)
-    question = command_question(live.parts.new_id(), call_id, plan, (reason, *plan.concerns), words)
+    # What it lacked is the first concern of a command that would run again, and the first thing to know.
+    reasons = (*plan.concerns[:1], reason, *plan.concerns[1:]) if is_again else (reason, *plan.concerns)
+    question = command_question(live.parts.new_id(), call_id, plan, reasons, words, is_again=is_again)
     answer = await ask(live, question)
     if answer.answer == SESSION:
         live.granted_calls |= {exact_call(tool, plan)}

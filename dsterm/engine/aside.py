@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from decimal import Decimal
 
 import msgspec
 
@@ -151,7 +150,5 @@ class _Attempt:
             is_demo=live.provider.is_demo,
         )
         live.emit(
-            AsideEnded(
-                purpose=self._aside.purpose, ended=ended, provider=model.provider, mode=ThinkingMode.NON_THINK
-            )
+            AsideEnded(purpose=self._aside.purpose, ended=ended, provider=model.provider, mode=ThinkingMode.NON_THINK)
         )

@@ -18,7 +18,9 @@ _LOOSER = {
     PermissionMode.YOLO: "asks nothing at all",
 }
 
-_ONLY_READS = "This turn only reads: nothing may be changed or run now. Read what you need and answer with what you found."
+_ONLY_READS = (
+    "This turn only reads: nothing may be changed or run now. Read what you need and answer with what you found."
+)
 
 
 async def decided(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> PreparedCall | ToolResult:
@@ -48,7 +50,7 @@ def way_out(tool: str, plan: Plan) -> str:
 async def may_run_in_the_open(live: LiveSession, command: str) -> bool:
     """Whether a check of the user's may run where nothing confines it; asked as any command is, refused where nobody can be."""
     reading = read_command(command)
-    trouble = live.parts.commands.sandbox.trouble
+    trouble = live.parts.commands.sandbox.trouble.removesuffix(".")
     plan = Plan(
         effects=(Effect.READ, Effect.EXECUTE, Effect.OUTSIDE),
         subject=command,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 
+from dsterm.context.data_marks import mark_data
 from dsterm.core.command_events import JobChanged
 from dsterm.core.commands import Job, JobState
 from dsterm.core.errors import DstermError, UsageError
@@ -65,9 +66,10 @@ class Engine:
         """Send the next request in `mode`."""
         self._live.choose_mode(mode)
 
-    def run(self, prompt: str) -> AsyncIterator[Envelope]:
-        """One turn: ends with TurnEnded whatever happens."""
-        return self._drive(self._turn(prompt))
+    def run(self, prompt: str, data: str = "") -> AsyncIterator[Envelope]:
+        """One turn: ends with TurnEnded whatever happens. `data` goes with it as data; keys in it are masked."""
+        masked = self._parts.redact(data) if self._parts.config.mask_secrets else data
+        return self._drive(self._turn(prompt, mark_data("standard input", masked) if masked else ""))
 
     async def command(self, line: str) -> AsyncIterator[Envelope]:
         """A slash command, or a `!command` of the user's own; what goes wrong comes as a Notice.
@@ -103,9 +105,10 @@ class Engine:
         self._live.steering.append(text)
 
     def interrupt(self) -> None:
-        """Stop what is running; it ends in order, with its events."""
+        """Stop what is running; it ends in order, with its events. What a command beside it asks is refused."""
         if self._task is not None:
             self._task.cancel()
+        self._live.questions.refuse_all()
 
     def status(self) -> Status:
         """Where things stand now."""
@@ -198,12 +201,13 @@ class Engine:
             if envelope is not None and self._idle_listener is not None:
                 self._idle_listener(envelope)
 
-    async def _turn(self, prompt: str) -> None:
+    async def _turn(self, prompt: str, data: str) -> None:
         self._is_turn_running = True
         try:
             following: str | None = prompt
             while following is not None:
-                ended = await run_turn(self._live, following)
+                ended = await run_turn(self._live, following, data)
+                data = ""
                 following = await settle_plan(self._live, ended)
         finally:
             self._is_turn_running = False

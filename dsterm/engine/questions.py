@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dsterm.core.command_plan import Confinement
 from dsterm.core.questions import Answer, Option, QuestionAsked
 from dsterm.core.review import EDITED, REVIEWED, ProposedFile
 from dsterm.core.tools import Effect, Plan
@@ -18,13 +19,25 @@ NOBODY_TO_ASK = "nobody to ask"
 """The summary of a call that needed a yes where none can be given."""
 
 
-def command_question(question_id: str, call_id: str, plan: Plan, reasons: tuple[str, ...], rule: str) -> QuestionAsked:
-    """Ask whether the shown command may run, and why it asks; `rule` is what "always" would keep, empty for nothing."""
+_AGAIN = {
+    Confinement.SANDBOX: "Run this command again?",
+    Confinement.NETWORK: "Run it again, with the network?",
+    Confinement.OPEN: "Run it again, without the sandbox?",
+}
+
+
+def command_question(
+    question_id: str, call_id: str, plan: Plan, reasons: tuple[str, ...], rule: str, *, is_again: bool = False
+) -> QuestionAsked:
+    """Ask whether the shown command may run, and why it asks; `rule` is what "always" would keep, empty for nothing.
+
+    `is_again`: it ran already, and would get what it lacked.
+    """
     always = (Option(key="p", answer=ALWAYS, label=f"always in this project: {rule}"),) if rule else ()
     return QuestionAsked(
         id=question_id,
         call_id=call_id,
-        text="Run this command?",
+        text=_AGAIN[plan.command.confinement] if is_again and plan.command else "Run this command?",
         plan=plan,
         reasons=reasons,
         options=(
@@ -102,6 +115,11 @@ class PendingQuestions:
             return await future
         finally:
             self._waiting.pop(question_id, None)
+
+    def refuse_all(self) -> None:
+        """Answer every question that still waits with a no."""
+        for question_id in tuple(self._waiting):
+            self.answer(question_id, Answer(answer=DENY))
 
     def answer(self, question_id: str, answer: Answer) -> None:
         """Give the answer; a question that no longer waits is left alone."""

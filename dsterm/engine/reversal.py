@@ -75,7 +75,7 @@ class _Simulation:
 
     def _file(self, path: str) -> SavedFile:
         if path not in self._files:
-            self._on_disk[path] = self._files[path] = self._checkpoints.save([path])[0]
+            self._on_disk[path] = self._files[path] = self._checkpoints.now(path)
         return self._files[path]
 
     def _reverted(self, change: FileChange) -> SavedFile:

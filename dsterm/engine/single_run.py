@@ -36,7 +36,7 @@ async def _refusal(live: LiveSession, call: ToolCall, wider: PreparedCall) -> st
     """None where it may run; else what is added to the result that stands: the user's reason, if one was given."""
     decision = decide(call.name, wider.plan, live.rules())
     if decision.verdict is Verdict.ASK and live.parts.can_ask:
-        answer = await ask_about_command(live, call.name, wider.plan, decision.reason, call.id)
+        answer = await ask_about_command(live, call.name, wider.plan, decision.reason, call.id, is_again=True)
         reason = answer.text.strip()
         if is_yes(answer):
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from enum import StrEnum
 
 import msgspec
@@ -45,7 +45,15 @@ class StreamLine(msgspec.Struct, frozen=True, kw_only=True):
     envelope: Envelope
 
 
-async def run_headless(engine: Engine, prompt: str, attachments: Sequence[str], output: OutputFormat) -> int:
+class HeadlessJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What to answer: the prompt, data that goes with it (piped in, so not the user's word), repositories to attach first."""
+
+    prompt: str
+    data: str = ""
+    attachments: tuple[str, ...] = ()
+
+
+async def run_headless(engine: Engine, job: HeadlessJob, output: OutputFormat) -> int:
     """Attach, ask, print; returns the exit code. Ctrl+C stops what is going on and still reports what there is."""
     prepare_output(is_json=output is not OutputFormat.TEXT)
     report = Report()
@@ -53,7 +61,7 @@ async def run_headless(engine: Engine, prompt: str, attachments: Sequence[str], 
     calls: dict[str, tuple[str, Plan | None]] = {}
     failed = 0
     try:
-        async for envelope in _events(engine, prompt, attachments, stopped):
+        async for envelope in _events(engine, job, stopped):
             report.take(envelope)
             _show(envelope, output, calls)
     except DstermError as error:
@@ -67,14 +75,12 @@ async def run_headless(engine: Engine, prompt: str, attachments: Sequence[str], 
     return failed or _EXIT_CODES[result.stop_reason]
 
 
-async def _events(
-    engine: Engine, prompt: str, attachments: Sequence[str], stopped: asyncio.Event
-) -> AsyncIterator[Envelope]:
-    for source in attachments:
+async def _events(engine: Engine, job: HeadlessJob, stopped: asyncio.Event) -> AsyncIterator[Envelope]:
+    for source in job.attachments:
         async for envelope in engine.attach(source):
             yield envelope
     if not stopped.is_set():
-        async for envelope in engine.run(prompt):
+        async for envelope in engine.run(job.prompt, job.data):
             yield envelope
 
 

@@ -11,18 +11,18 @@ _PATIENCE = 3.0
 """Seconds to wait for the first byte when the prompt came as a flag already."""
 
 
-def read_prompt(given: str | None) -> str:
-    """The prompt of this run: `given`, what is piped in, or both with the piped text last; UsageError when there is none.
+def read_prompt(given: str | None) -> tuple[str, str]:
+    """The prompt of this run, and what is piped in beside it; alone, the piped text is the prompt. UsageError when there is none.
 
     A pipe that stays open and empty is given up after three seconds when there is a prompt already.
     """
     piped = ""
     if sys.stdin is not None and not sys.stdin.isatty() and (given is None or _has_input()):
         piped = sys.stdin.buffer.read().decode("utf-8", errors="replace").strip("\n")
-    prompt = "\n\n".join(part for part in (given or "", piped) if part.strip())
-    if not prompt:
+    prompt, data = (given, piped) if given and given.strip() else (piped, "")
+    if not prompt.strip():
         raise UsageError('There is no prompt. Give one, as in dsterm -p "what does this repo do?", or pipe it in.')
-    return prompt
+    return prompt, data if data.strip() else ""
 
 
 def _has_input() -> bool:

@@ -82,7 +82,7 @@ class AnsiText:
         """No more comes: what was held back is shown."""
         held, self._held = self._held, ""
         if held:
-            self._write(clean_code(held))
+            self._write(clean_code(held).replace("\t", " "))
 
     def _control(self, control: str) -> None:
         match control:

@@ -74,7 +74,7 @@ def bash_tool(
         concerns = list(reading.concerns)
         if not sandbox.name:
             effects.add(Effect.OUTSIDE)
-            concerns.append(f"there is no sandbox here: {sandbox.trouble}")
+            concerns.append(f"there is no sandbox here: {sandbox.trouble.removesuffix('.')}")
         seconds = _seconds(arguments, timeout_seconds)
         launch = CommandLaunch(
             command=command,
@@ -143,7 +143,7 @@ def _widened(case: _Case, lack: Lack) -> _Case:
         case,
         launch=msgspec.structs.replace(case.launch, confinement=_confinement(effects)),
         effects=_in_order(effects),
-        concerns=(*case.concerns, concern),
+        concerns=(concern, *case.concerns),
     )
 
 

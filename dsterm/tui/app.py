@@ -176,7 +176,7 @@ class DstermApp(QuestionActions, inherit_bindings=False):
             case QuestionAnswered(id=question_id):
                 self.settle_question(question_id)
             case TurnEnded():
-                self.forget_questions()
+                self.forget_calls()
             case JobChanged():
                 self.foot.draw()
             case WorkProgress(text=text):
@@ -215,6 +215,7 @@ class DstermApp(QuestionActions, inherit_bindings=False):
         return status, Hints(
             seconds=self.options.clock.monotonic() - self.turns.began if self.turns.is_running else None,
             is_asking=self.dock.current is not None,
+            goes_back=self.dock.goes_back,
             shell=self.composer.shell,
             switch_note=status.switch_note,
             queued=len(self.turns.queue),

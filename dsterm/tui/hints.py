@@ -19,13 +19,18 @@ _LEVELS = {NoticeLevel.INFO: Style.TEXT, NoticeLevel.WARNING: Style.WARNING, Not
 
 
 class Hints(msgspec.Struct, frozen=True, kw_only=True):
-    """What the line may say. `seconds` is how long the turn runs already, None while none runs; `tick` turns the wheel."""
+    """What the line may say.
+
+    `seconds` is how long the turn runs already, None while none runs; `tick` turns the wheel; `goes_back`: Esc leads back to
+    the keys of the question.
+    """
 
     said: str = ""
     level: NoticeLevel = NoticeLevel.INFO
     seconds: float | None = None
     tick: int = 0
     is_asking: bool = False
+    goes_back: bool = False
     shell: Shell = Shell.NONE
     switch_note: str = ""
     queued: int = 0
@@ -44,7 +49,8 @@ def _left(hints: Hints) -> tuple[Span, ...]:
     if hints.said:
         return (Span(clean_line(hints.said), _LEVELS[hints.level]),)
     if hints.is_asking:
-        return (Span("waits for your answer", Style.ACCENT), Span(" · Esc refuses", Style.DIM))
+        escape = " · Esc goes back" if hints.goes_back else " · Esc refuses"
+        return (Span("waits for your answer", Style.ACCENT), Span(escape, Style.DIM))
     if hints.shell is not Shell.NONE:
         return (Span("as you, outside the sandbox", Style.WARNING), Span(_OUTPUT[hints.shell], Style.DIM))
     if hints.seconds is not None:

@@ -86,6 +86,12 @@ class QuestionDock(Vertical, can_focus=True):
         """The question on the screen."""
         return self._waiting[0][0] if self._waiting else None
 
+    @property
+    def goes_back(self) -> bool:
+        """Whether Esc leads back to the keys instead of refusing."""
+        is_walking = bool(self._waiting) and self._waiting[0][1].walk is not None
+        return self._refusal is not None or is_walking or self._sheet.is_full
+
     def ask(self, question: QuestionAsked, plan: Plan | None, texts: Sequence[ProposedFile] = ()) -> None:
         """Put a question about `plan` in line; `texts` are what it proposes, where that is neither a change nor a command."""
         self._waiting.append((question, Review(question, plan, texts)))
@@ -99,8 +105,14 @@ class QuestionDock(Vertical, can_focus=True):
         if was_current:
             self._show()
 
+    def drop_calls(self) -> None:
+        """The turn is over: no question about one of its calls waits any more."""
+        for question, _ in tuple(self._waiting):
+            if question.call_id:
+                self.drop(question.id)
+
     def drop_all(self) -> None:
-        """The turn is over; nothing waits for an answer."""
+        """Nothing waits for an answer."""
         self._waiting.clear()
         self._show()
 
@@ -250,6 +262,7 @@ class QuestionDock(Vertical, can_focus=True):
             self._set_full(is_full=False)
             self._refusal = option
             self._sheet.set_keys_shown(is_shown=False)
+            self.add_class("-reason")
             self._reason.display = True
             self._reason.value = ""
             self._reason.focus()
@@ -273,6 +286,7 @@ class QuestionDock(Vertical, can_focus=True):
     def _close_reason(self) -> None:
         self._refusal = None
         self._sheet.set_keys_shown(is_shown=True)
+        self.remove_class("-reason")
         self._reason.display = False
 
     def _answer(self, answer: Answer) -> None:

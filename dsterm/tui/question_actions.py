@@ -46,6 +46,12 @@ class QuestionActions(ChangeActions, inherit_bindings=False):
         self.dock.drop(question_id)
         self.foot.draw()
 
+    def forget_calls(self) -> None:
+        """A turn is over: none of its calls waits any more; what a command beside it asks still does."""
+        self._requests.clear()
+        self.dock.drop_calls()
+        self.foot.draw()
+
     def forget_questions(self) -> None:
         """Nothing waits for an answer any more."""
         self._requests.clear()

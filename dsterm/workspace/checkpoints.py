@@ -53,6 +53,10 @@ class Checkpoints:
         """
         return tuple(self._save(path) for path in dict.fromkeys(paths))
 
+    def now(self, path: str) -> SavedFile:
+        """Keep the file as it is now; where a folder stands there is none. Raises as `save` does."""
+        return self._save(path, folders_are_none=True)
+
     def save_readable(self, paths: Iterable[str]) -> tuple[SavedFile, ...]:
         """The same without those that can't be read or kept."""
         saved = []
@@ -114,17 +118,17 @@ class Checkpoints:
         WorkspaceError when a file is not as `expected` (both in the same order) or can't be written; DiskError.
         """
         for wanted in expected:
-            if self._save(wanted.path) != wanted:
+            if self.now(wanted.path) != wanted:
                 raise WorkspaceError(f"{wanted.path} changed just now, so nothing was taken back. Try once more.")
         changed = [target for target, now in zip(targets, expected, strict=True) if target != now]
         obstacles = _in_the_way(changed)
+        gone = {each.path for each in obstacles}
         self._write(obstacles)
-        self.drop_folders(_parents(each.path for each in obstacles))
+        self.drop_folders(_parents(gone))
         try:
-            self._write([each for each in changed if each not in obstacles])
+            self._write([each for each in changed if each.path not in gone])
         except WorkspaceError:
-            paths = {each.path for each in obstacles}
-            self._write([each for each in expected if each.path in paths])
+            self._write([each for each in expected if each.path in gone])
             raise
 
     def drop_folders(self, folders: Sequence[str]) -> None:
@@ -154,12 +158,12 @@ class Checkpoints:
         content = self.content(saved)
         return Link(os.fsdecode(content)) if stat.S_ISLNK(saved.mode) else content
 
-    def _save(self, path: str) -> SavedFile:
+    def _save(self, path: str, *, folders_are_none: bool = False) -> SavedFile:
         name = self._inside.exact(path).name
         try:
             with self._parent(path) as folder:
                 mode = folder.stat(name).st_mode
-                if stat.S_ISDIR(mode):
+                if stat.S_ISDIR(mode) and folders_are_none:
                     return SavedFile(path=path)
                 if stat.S_ISLNK(mode):
                     target = os.fsencode(folder.read_link(name))

@@ -113,7 +113,9 @@ class TreeSaver:
         """Path, mode and blob of those of `names` that are in the tree."""
         if not names:
             return []
-        entries = (entry.partition(b"\t") for entry in (await self._git("ls-tree", "-r", "-z", saved.tree)).split(b"\0"))
+        entries = (
+            entry.partition(b"\t") for entry in (await self._git("ls-tree", "-r", "-z", saved.tree)).split(b"\0")
+        )
         facts = {name.decode(): fact.decode("ascii").split(" ") for fact, _, name in entries if name}
         return [(name, facts[name][0], facts[name][2]) for name in names if name in facts]
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from dsterm.boot.plan import LaunchPlan, plan_launch, with_trust
+from dsterm.boot.screen import trust_details
 from dsterm.boot.trust import SettledTrust, settle_trust
 from dsterm.core.config import Config
 from dsterm.core.errors import SettingsError, UsageError
@@ -59,10 +60,7 @@ def test_an_unknown_folder_is_asked_about_where_there_is_a_screen_and_told_of_wh
     told = settle_trust(book, tmp_path, says_trusted=False, is_headless=True)
     assert asked == SettledTrust(is_trusted=False, must_ask=True)
     assert (told.is_trusted, told.must_ask) == (False, False)
-    assert (
-        told.notice
-        == "This folder is not trusted: its own settings are not read. --trust says that you trust it."
-    )
+    assert told.notice == "This folder is not trusted: its own settings are not read. --trust says that you trust it."
     assert book.trust_of(tmp_path) is Trust.UNKNOWN
 
 
@@ -167,3 +165,13 @@ def test_the_sandbox_is_opened_by_the_users_flags_alone(project: Path, tmp_path:
     launch = plan(tmp_path, "--no-sandbox", "--allow-network")
     assert (launch.config.sandbox, launch.config.sandbox_network) == (False, True)
     assert (plan(tmp_path).config.sandbox, plan(tmp_path).config.sandbox_network) == (True, False)
+
+
+def test_the_page_names_settings_and_hooks_but_not_the_samples_of_git(project: Path) -> None:
+    hooks = project / ".git/hooks"
+    hooks.mkdir(parents=True)
+    (hooks / "pre-commit.sample").write_text("exit 1\n")
+    assert trust_details(project) == [".dsterm/config.toml: the project's own settings"]
+    (hooks / "pre-commit").write_text("exit 1\n")
+    assert trust_details(project)[1:] == [".git/hooks: git hooks, which only /commit runs"]
+    assert trust_details(project / "nowhere") == []

@@ -58,9 +58,11 @@ def test_a_prompt_may_come_through_a_pipe(program):
     assert program.log()[0]["prompt"] == "  what is in this repo?"
 
 
-def test_what_is_piped_stands_behind_the_prompt(program):
+def test_what_is_piped_goes_beside_the_prompt_as_data(program):
     assert program.run("-p", "what can you do with this?", given="+ größer\n\xff".encode("latin-1")).code == 0
-    assert program.log()[0]["prompt"] == "what can you do with this?\n\n+ gr��er\n�"
+    started = program.log()[0]
+    assert started["prompt"] == "what can you do with this?"
+    assert "+ gr��er\n�\n</data-" in started["note"]
 
 
 @pytest.mark.parametrize(("redirection", "begins"), [("<&-", "I am no model"), (">&-", ""), ("2>&-", "I am no model")])

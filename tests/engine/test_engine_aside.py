@@ -48,10 +48,10 @@ async def test_conversation_and_what_is_chosen_stay_as_they_were(tmp_path):
 async def test_money_is_booked_at_the_price_of_what_served(tmp_path):
     served = [ServedBy("deepseek/deepseek-v4-pro"), *answer("x")]
     loop = WorkLoop(tmp_path / "w", [served])
-    result = await ask_aside(loop.live, ASIDE)
+    await ask_aside(loop.live, ASIDE)
     price = loop.live.parts.catalog.priced("novita", "deepseek/deepseek-v4-pro")
     cost = cost_of(USAGE, price)
-    assert result.dollars == loop.live.session.dollars == loop.live.session.turn_dollars == cost.total
+    assert loop.live.session.dollars == loop.live.session.turn_dollars == cost.total
     (ended,) = loop.of(AsideEnded)
     assert (ended.purpose, ended.provider, ended.ended.cost) == ("commit message", "novita", cost)
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 from changing_turns import errors, patch, texts
-from command_world import CommandWorld, assert_growing, bash, drive, names, notices, result
+from command_world import CommandWorld, bash, drive, names, notices, result
 from scripted import answer, calls
 
-from dsterm.core.config import Config
-from dsterm.core.events import Event, NoticeLevel, ToolEnded, ToolRequested, TurnEnded
+from dsterm.core.errors import DiskError
+from dsterm.core.events import Event, NoticeLevel
 from dsterm.core.models import PermissionMode
 from dsterm.core.tools import Outcome
-from dsterm.core.undo_events import ChangesSaved, CheckpointSaved
-from dsterm.engine.engine import Engine
+from dsterm.core.undo_events import CheckpointSaved
+from dsterm.workspace.tree_snapshot import TreeSaver
 
 AUTO = PermissionMode.AUTO
 
@@ -183,8 +183,6 @@ async def test_esc_while_the_changes_are_being_saved_does_not_lose_them(
 ) -> None:
     before = files(repo)
     engine = repo.start(calls(bash("echo x > src/a.txt")), answer("ok"), mode=AUTO)
-    from dsterm.workspace.tree_snapshot import TreeSaver
-
     whole = TreeSaver.save
     seen: list[int] = []
 
@@ -231,27 +229,19 @@ async def test_a_command_that_fails_to_start_leaves_nothing_to_undo(repo: Comman
     assert errors(await drive(engine, "/undo")) == ["No turn of this session changed a file."]
 
 
-async def test_a_background_job_does_not_keep_a_command_beside_it_from_being_undone(repo: CommandWorld) -> None:
-    script = calls(
-        bash("while sleep 0.02; do date +%N >> ticks; done", run_in_background=True), bash("rm src/b.txt", "b", 1)
-    )
+async def test_what_a_job_changes_while_a_command_runs_beside_it_goes_back_with_that(repo: CommandWorld) -> None:
+    before = files(repo)
+    job = bash("until [ -e go ]; do sleep 0.02; done; touch late", run_in_background=True)
+    script = calls(job, bash("touch go; until [ -e late ]; do sleep 0.02; done; rm src/b.txt", "b", 1))
     engine = repo.start(script, answer("ok"), mode=AUTO)
     await drive(engine, "go")
-    events = await drive(engine, "/undo", "overwrite") if (repo.folder / "ticks").exists() else []
-    await drive(engine, "/jobs stop all")
-    if events and not errors(events):
-        assert (repo.folder / "src/b.txt").exists()
-    else:
-        await drive(engine, "/undo", "overwrite")
-        assert (repo.folder / "src/b.txt").exists()
+    assert not errors(await drive(engine, "/undo"))
+    assert files(repo) == before
 
 
 async def test_where_the_workspace_can_not_be_saved_the_user_is_told_once_and_the_command_runs(
     repo: CommandWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dsterm.core.errors import DiskError
-    from dsterm.workspace.tree_snapshot import TreeSaver
-
     async def fail(_saver: TreeSaver) -> object:
         raise DiskError("The disk is full.")
 
@@ -260,65 +250,3 @@ async def test_where_the_workspace_can_not_be_saved_the_user_is_told_once_and_th
     events = await drive(engine, "go")
     assert notices(events, NoticeLevel.WARNING) == ["What commands change can't be undone here: The disk is full."]
     assert (repo.folder / "b").exists()
-
-
-async def log_cut_after(repo: CommandWorld, engine: Engine, line: str, kind: str) -> str:
-    """Run `line`, then leave the log as if dsterm had been killed right after the first event of `kind`."""
-    kept: list[bytes] = []
-    stream = engine.command(line) if line.startswith("/") else engine.run(line)
-    async for envelope in stream:
-        if type(envelope.event).__name__ == kind and not kept:
-            (log,) = (repo.home / "sessions").rglob("*.jsonl")
-            lines = log.read_bytes().splitlines(keepends=True)
-            place = next(number for number, each in enumerate(lines) if f'"{kind}"'.encode() in each)
-            kept.append(b"".join(lines[: place + 1]))
-    session = engine.status().session_id
-    await repo.close_engines()
-    log.write_bytes(kept[0])
-    return session
-
-
-async def test_after_a_kill_in_a_command_resuming_says_what_changed_and_undo_takes_it_back(repo: CommandWorld) -> None:
-    before = files(repo)
-    engine = repo.start(calls(bash("echo x > src/a.txt; rm src/b.txt; touch made")), answer("ok"), mode=AUTO)
-    session = await log_cut_after(repo, engine, "go", "CheckpointSaved")
-    engine = repo.start(answer("ok"), mode=AUTO)
-    engine.resume(session)
-    events = [envelope.event for envelope in engine.transcript()]
-    ended = next(event for event in events if isinstance(event, ToolEnded))
-    assert ended.result.outcome is Outcome.UNKNOWN
-    assert ended.result.content == (
-        "dsterm was stopped while this command ran. Changed since it began: made, src/a.txt, src/b.txt. "
-        "Read what you go on with."
-    )
-    assert names(events)[-4:] == ["ChangesSaved", "ToolEnded", "Notice", "TurnEnded"]
-    assert not errors(await drive(engine, "/undo"))
-    assert files(repo) == before
-    await drive(engine, "go on")
-    assert_growing(repo.provider)
-
-
-async def test_after_a_kill_in_a_command_that_changed_nothing_that_is_said(repo: CommandWorld) -> None:
-    engine = repo.start(calls(bash("echo x > ignored")), answer("ok"), mode=AUTO)
-    session = await log_cut_after(repo, engine, "go", "CheckpointSaved")
-    engine = repo.start(answer("ok"), mode=AUTO)
-    engine.resume(session)
-    ended = next(e.event for e in engine.transcript() if isinstance(e.event, ToolEnded))
-    assert "No file that git lists has changed since." in ended.result.content
-
-
-async def test_after_a_kill_in_a_check_it_is_closed_and_what_it_changed_can_be_undone(repo: CommandWorld) -> None:
-    config = Config(permission_mode=AUTO, checks=("echo formatted > src/b.txt",))
-    engine = repo.start(calls(patch("*** Add File: new", "+x")), answer("ok"), config=config)
-    before = files(repo)
-    session = await log_cut_after(repo, engine, "go", "CheckStarted")
-    engine = repo.start(answer("ok"), mode=AUTO)
-    engine.resume(session)
-    events = [envelope.event for envelope in engine.transcript()]
-    assert names(events)[-4:] == ["CheckEnded", "ChangesSaved", "Notice", "TurnEnded"]
-    assert "Changed since it began: src/b.txt." in notices(events)[-1]
-    assert isinstance(events[-1], TurnEnded)
-    await drive(engine, "/undo")
-    assert files(repo) == before
-    assert len([event for event in events if isinstance(event, ToolRequested)]) == 1
-    assert len([event for event in events if isinstance(event, ChangesSaved)]) == 2

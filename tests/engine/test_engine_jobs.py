@@ -86,7 +86,9 @@ async def until_printed(engine: Engine, job_id: str) -> None:
 
 
 async def test_jobs_lists_shows_and_stops(commands: CommandWorld) -> None:
-    script = calls(bash("echo shown; sleep 60", run_in_background=True), bash("sleep 60", "b", 1, run_in_background=True))
+    script = calls(
+        bash("echo shown; sleep 60", run_in_background=True), bash("sleep 60", "b", 1, run_in_background=True)
+    )
     engine = commands.start(script, answer("ok"), mode=AUTO)
     assert texts(await drive(engine, "/jobs")) == "No command ran in this session."
     await drive(engine, "go")
@@ -156,7 +158,12 @@ async def test_closing_the_engine_ends_every_job(commands: CommandWorld) -> None
     engine = commands.start(answer("ok"))
     engine.resume(session)
     ends = states([envelope.event for envelope in engine.transcript()])
-    assert sorted(ends) == [("1", JobState.RUNNING), ("1", JobState.STOPPED), ("2", JobState.RUNNING), ("2", JobState.STOPPED)]
+    assert sorted(ends) == [
+        ("1", JobState.RUNNING),
+        ("1", JobState.STOPPED),
+        ("2", JobState.RUNNING),
+        ("2", JobState.STOPPED),
+    ]
     assert engine.status().running_jobs == 0
 
 

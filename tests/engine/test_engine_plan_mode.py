@@ -19,6 +19,7 @@ from command_world import (
 from scripted import answer, call, calls
 
 from dsterm.core.command_events import CheckStarted, PlanDecided, PlanDecision, PlanProposed, UserCommandEnded
+from dsterm.core.command_plan import CommandRule
 from dsterm.core.config import Config
 from dsterm.core.events import TurnEnd, TurnEnded, TurnStarted
 from dsterm.core.messages import UserMessage
@@ -63,8 +64,6 @@ async def test_nothing_that_writes_or_runs_gets_through(commands: CommandWorld, 
 
 
 async def test_neither_grants_nor_rules_nor_named_tools_open_plan_mode(commands: CommandWorld) -> None:
-    from dsterm.core.command_plan import CommandRule
-
     commands.trust.keep_rule(commands.folder, CommandRule(words=("touch",)))
     config = Config(permission_mode=PLAN, allowed_tools=("bash", "write"))
     engine = commands.start(calls(bash("touch made")), answer("no"), config=config)
@@ -184,9 +183,7 @@ async def test_esc_on_the_plan_question_decides_against_it(commands: CommandWorl
         ("####### Plan\nx", False),
     ],
 )
-async def test_only_an_answer_with_a_plan_heading_is_a_plan(
-    commands: CommandWorld, text: str, is_plan: bool
-) -> None:
+async def test_only_an_answer_with_a_plan_heading_is_a_plan(commands: CommandWorld, text: str, is_plan: bool) -> None:
     engine = commands.start(answer(text), mode=PLAN)
     events = await drive(engine, "plan it", *(["deny"] if is_plan else []))
     assert ("PlanProposed" in names(events)) == is_plan
@@ -248,49 +245,6 @@ async def test_the_users_own_command_runs_in_plan_mode(commands: CommandWorld) -
     events = await drive(engine, "!touch made")
     assert [event.exit_code for event in events if isinstance(event, UserCommandEnded)] == [0]
     assert (commands.folder / "made").exists()
-
-
-async def test_review_reads_only_and_leaves_mode_and_notes_as_they_were(commands: CommandWorld) -> None:
-    (commands.folder / "a.txt").write_text("a\n")
-    commands.init_git()
-    (commands.folder / "a.txt").write_text("b\n")
-    engine = commands.start(
-        calls(bash("touch made")), answer("# Plan\n\nfine"), answer("ok"), mode=PermissionMode.YOLO
-    )
-    events = await drive(engine, "/review")
-    assert result(events).outcome is Outcome.REFUSED
-    assert result(events).content.startswith("This turn only reads: nothing may be changed or run now.")
-    assert not questions(events)
-    assert engine.status().permission_mode is PermissionMode.YOLO
-    await drive(engine, "next")
-    assert not [text for text in said(commands) if PLAN_NOTE in text or PLAN_OVER_NOTE in text]
-    assert_growing(commands.provider)
-
-
-async def test_review_in_plan_mode_does_not_say_that_plan_mode_is_over(commands: CommandWorld) -> None:
-    (commands.folder / "a.txt").write_text("a\n")
-    commands.init_git()
-    (commands.folder / "a.txt").write_text("b\n")
-    engine = commands.start(answer("ok"), answer("fine"), answer("ok"), mode=PLAN)
-    for line in ("one", "/review", "two"):
-        await drive(engine, line)
-    assert sum(PLAN_NOTE in text for text in said(commands)) == 1
-    assert not any(PLAN_OVER_NOTE in text for text in said(commands))
-
-
-async def test_after_esc_in_a_review_commands_are_decided_as_before(commands: CommandWorld) -> None:
-    (commands.folder / "a.txt").write_text("a\n")
-    commands.init_git()
-    (commands.folder / "a.txt").write_text("b\n")
-    engine = commands.start([5.0, *answer("late")], calls(bash("touch made")), answer("ok"), mode=PermissionMode.AUTO)
-    turn = asyncio.create_task(drive(engine, "/review"))
-    while not commands.provider.requests:
-        await asyncio.sleep(0.01)
-    engine.interrupt()
-    assert [event.reason for event in await turn if isinstance(event, TurnEnded)] == [TurnEnd.INTERRUPTED]
-    events = await drive(engine, "go")
-    assert result(events).outcome is Outcome.DONE
-    assert_growing(commands.provider)
 
 
 async def killed_at_the_plan_question(commands: CommandWorld) -> str:

@@ -11,6 +11,7 @@ from dsterm.core.events import NoticeLevel, Steered, TurnEnd, TurnEnded, TurnSta
 from dsterm.core.messages import UserMessage
 from dsterm.core.models import PermissionMode
 from dsterm.core.questions import Answer
+from dsterm.core.review import FileReview
 
 PROMPT = f"use {KEY} for it"
 
@@ -123,8 +124,6 @@ async def test_a_key_in_the_reason_against_a_plan_is_masked(commands: CommandWor
 
 
 async def test_what_the_user_writes_into_a_file_is_left_as_it_is(commands: CommandWorld) -> None:
-    from dsterm.core.review import FileReview
-
     engine = commands.start(calls(patch("*** Add File: a.txt", "+x")), answer("ok"))
     review = FileReview(path="a.txt", text=f"{KEY}\n")
     await drive(engine, "go", Answer(answer="edited", reviews=(review,)))

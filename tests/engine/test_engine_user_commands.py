@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
@@ -159,8 +158,7 @@ async def test_a_key_in_command_or_output_is_kept_nowhere_and_yet_used(commands:
 async def test_an_ampersand_at_the_end_sends_it_to_the_background(commands: CommandWorld) -> None:
     engine = commands.start(answer("ok"))
     events = await drive(engine, "!echo begun; sleep 60 &")
-    assert names(events) == ["JobChanged", "Notice"]
-    assert texts(events) == "Job 1 runs in the background and ends with dsterm. /jobs 1 shows its output."
+    assert names(events) == ["JobChanged"]
     assert engine.status().running_jobs == 1
     await drive(engine, "go")
     assert said(commands) == ["<environment>branch main</environment>\n\ngo"]
@@ -179,7 +177,7 @@ async def test_nohup_goes_on_when_dsterm_ends(commands: CommandWorld) -> None:
     engine = commands.start()
     late = commands.folder / "late"
     events = await drive(engine, f"!nohup sh -c 'echo $$ > pid; sleep 0.6; touch {late}' &")
-    assert "goes on when dsterm ends" in texts(events)
+    assert [event.job.survives for event in events if isinstance(event, JobChanged)] == [True]
     while not (commands.folder / "pid").exists():
         await asyncio.sleep(0.01)
     await commands.close_engines()
@@ -228,7 +226,7 @@ async def test_a_user_command_is_not_undone_with_the_turn(commands: CommandWorld
     await drive(engine, "go")
     await drive(engine, "!touch mine")
     await drive(engine, "/undo")
-    assert sorted(os.listdir(commands.folder)) == [".git", "mine"]
+    assert sorted(path.name for path in commands.folder.iterdir()) == [".git", "mine"]
     assert not questions(await drive(engine, "/redo"))
 
 
@@ -237,10 +235,11 @@ async def test_a_killed_program_closes_what_the_user_ran(commands: CommandWorld)
     await drive(engine, "first")
     session = engine.status().session_id
     log = next((commands.home / "sessions").rglob("*.jsonl"))
-    kept: list[bytes] = []
-    async for envelope in engine.command("!echo x"):
-        if isinstance(envelope.event, UserCommandStarted):
-            kept.append(log.read_bytes())
+    kept = [
+        log.read_bytes()
+        async for envelope in engine.command("!echo x")
+        if isinstance(envelope.event, UserCommandStarted)
+    ]
     await commands.close_engines()
     log.write_bytes(kept[0])
     engine = commands.start(answer("ok"))

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 from render_turn import START, STEP, in_order
 from test_render_transcript import drawn, shown, text
@@ -222,3 +223,22 @@ def test_a_request_beside_the_conversation_says_what_it_cost() -> None:
     assert text(in_order([(0, aside)])) == " · commit message: Flash, $0.00012\n"
     unknown = events.AsideEnded(purpose="x", ended=events.StepEnded(stop=StopReason.STOP, model="local/my-model"))
     assert text(in_order([(0, unknown)])) == " · x: my-model, cost unknown\n"
+
+
+def test_what_checks_send_back_is_no_word_of_the_users() -> None:
+    steered = events.Steered(text="1 of 2 checks failed", note="<data>E501</data>")
+    assert text(in_order([(0, steered)])) == " → to the model: 1 of 2 checks failed\n"
+    typed = text(in_order([(0, events.Steered(text="use tabs"))]))
+    assert typed.startswith(" you  use tabs")
+
+
+def test_a_check_says_how_it_failed_and_which_round_where_there_are_more() -> None:
+    over = CheckEnded(id="k", command="false", round=2, passed=False, summary="exit 1", seconds=0.3)
+    row = text(in_order([(0, CheckStarted(id="k", command="false", round=2)), (1, over)]))
+    assert row.rstrip().endswith("exit 1, round 2  0.30 s")
+
+
+def test_a_job_that_goes_on_when_dsterm_ends_says_so() -> None:
+    begun = job(JobState.RUNNING).job
+    row = text(in_order([(0, JobChanged(job=msgspec.structs.replace(begun, survives=True)))]))
+    assert row.startswith(" · job 3 runs in the background, also when dsterm ends: npm run dev")

@@ -59,6 +59,10 @@ def test_a_narrow_one_drops_one_part_after_the_other_and_keeps_permission_and_to
     assert "  ask" in text
 
 
+def test_nothing_is_said_of_a_sandbox_before_it_is_known() -> None:
+    assert "sandbox" not in status_line(msgspec.structs.replace(STATUS, sandbox=None), 120).text
+
+
 @pytest.mark.parametrize(
     ("sandbox", "words", "style"), [("seatbelt", "sandbox", Style.DIM), ("", "no sandbox", Style.WARNING)]
 )

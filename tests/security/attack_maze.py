@@ -84,6 +84,8 @@ class Maze:
         found = {}
         for place in places:
             for path in (place, *place.rglob("*")):
-                data = os.readlink(path).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+                data = (
+                    str(path.readlink()).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+                )
                 found[str(path)] = (path.lstat().st_mode, data)
         return found

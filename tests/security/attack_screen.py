@@ -82,11 +82,15 @@ def shapes(written: str) -> set[str]:
     """The kinds of sequences in what was written; colours and places count whatever their numbers are."""
     found = set()
     for match in _SEQUENCE.finditer(written):
-        is_usual = (
-            match["last"] in _OF_ANY_NUMBER and not match["middle"] and re.fullmatch("[0-9;:]*", match["parameters"])
-        )
-        found.add(f"CSI {match['last']}" if is_usual else repr(match.group()))
+        found.add(f"CSI {match['last']}" if _is_usual(match) else repr(match.group()))
     return found
+
+
+def _is_usual(match: re.Match[str]) -> bool:
+    """Whether it is a colour or a place; no number in one is as large as those that attacks use."""
+    numbers = re.split("[;:]", match["parameters"] or "")
+    is_small = all(number == "" or (number.isdecimal() and int(number) < 1000) for number in numbers)
+    return match["last"] in _OF_ANY_NUMBER and not match["middle"] and is_small
 
 
 def assert_plain(text: str) -> None:

@@ -1,4 +1,4 @@
-"""A workspace, a home and an environment full of secrets, none of which is shaped like a key: nothing but a refusal hides them."""
+"""A workspace, a home and an environment full of secrets, none shaped like a key: nothing but a refusal hides them."""
 
 from __future__ import annotations
 

@@ -284,7 +284,7 @@ class World:
         )
 
     def order(self, calls: Calls, *replies: Reply) -> str:
-        """Let the model make `calls`, then give `replies`, else the usual last word, to a prompt with the returned words in it."""
+        """Let the model make `calls`, then give `replies`, else the usual last word; the words returned go into the prompt."""
         mark = f"attack-{next(self._assailant.numbers)}"
         self._assailant.orders.give(mark, [*map(_reply, calls), *(replies or (Reply(text="That was all."),))])
         return mark

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,26 @@ sys.path += [str(Path(__file__).parents[1] / name) for name in ("e2e", "terminal
 
 from attack_world import Assailant, World
 from e2e_program import Recorder
+
+_WHOLE = 5
+_EVERY = 4
+"""A table of attacks is run whole up to the first figure; of the rest every so many-th, unless DSTERM_ATTACKS says all."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("DSTERM_ATTACKS") == "all":
+        return
+    here, seen = Path(__file__).parent, Counter[str]()
+    kept, left = [], []
+    for item in items:
+        if here not in item.path.parents:
+            kept.append(item)
+            continue
+        number = seen[(table := item.nodeid.partition("[")[0])]
+        seen[table] += 1
+        (kept if number < _WHOLE or number % _EVERY == 0 else left).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What the environment and the folder bring along is neither loaded nor run: not by dsterm, its git, its searches, its commands."""
+"""What the environment and the folder bring along is neither loaded nor run, by dsterm, its git, its searches or commands."""
 
 from __future__ import annotations
 
@@ -133,12 +133,14 @@ LEFT_OUT = (
     "_JAVA_OPTIONS GEM_PATH RUBYLIB LUA_PATH R_PROFILE CLASSPATH GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE MAKEFLAGS CC "
     "RUSTC_WRAPPER CARGO_BUILD_RUSTC_WRAPPER npm_config_script_shell PIP_CONFIG_FILE PIP_INDEX_URL GNUPGHOME DOCKER_HOST "
     "SSH_AUTH_SOCK DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR DISPLAY WAYLAND_DISPLAY http_proxy"
-).split()
+)
 
 
 @needs_sandbox
 def test_no_variable_that_loads_code_or_leads_out_reaches_a_command(world):
-    given = {name: f"{world.folder}/evil-place" for name in LEFT_OUT if not name.startswith(("PYTHONHOME", "LD_"))}
+    given = {
+        name: f"{world.folder}/evil-place" for name in LEFT_OUT.split() if not name.startswith(("PYTHONHOME", "LD_"))
+    }
     given |= {"LD_LIBRARY_PATH": f"{world.folder}/evil-place", "LD_PRELOAD": f"{world.folder}/evil-place.so"}
     outcome = world.attack([bash("env; cat /proc/self/environ | tr '\\0' '\\n'")], env=given)
     outcome.stood()

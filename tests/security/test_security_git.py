@@ -35,7 +35,8 @@ SETTINGS = {
     "remote": '[remote "origin"]\n url = ext::{trap}\n vcs = evil\n uploadpack = {trap}\n receivepack = {trap}\n',
     "objects hook": "[uploadpack]\n packObjectsHook = {trap}\n[gc]\n recentObjectsHook = {trap}\n",
     "hooks in the configuration": '[hook "evil"]\n command = {trap}\n event = post-index-change\n event = pre-commit\n',
-    "submodule update": '[submodule "evil"]\n update = !{trap}\n active = true\n url = ext::{trap}\n[submodule]\n recurse = true\n',
+    "submodule update": '[submodule "evil"]\n update = !{trap}\n active = true\n url = ext::{trap}\n'
+    "[submodule]\n recurse = true\n",
     "protocols": '[protocol]\n allow = always\n[protocol "ext"]\n allow = always\n',
     "an included file": "[include]\n path = {included}\n",
     "an included file by condition": '[includeIf "gitdir:{repo}/"]\n path = {included}\n',
@@ -264,7 +265,8 @@ def test_submodules_run_nothing(world):
     git(world, "-C", "inner", "commit", "-qm", "x")
     world.put(
         ".gitmodules",
-        f'[submodule "inner"]\n path = inner\n url = ext::{traps.named("url")}\n update = !{traps.named("update")}\n ignore = none\n'
+        f'[submodule "inner"]\n path = inner\n url = ext::{traps.named("url")}\n ignore = none\n'
+        f" update = !{traps.named('update')}\n"
         f'[submodule "flag"]\n path = flag\n url = -u{traps.program}\n[submodule "../up"]\n path = up\n url = --upload-pack=x\n',
     )
     git(world, "add", ".")
@@ -367,7 +369,8 @@ PLANTS = {
     "another configuration": "cp .git/config n; printf '[core]\\n fsmonitor = {trap} {m}\\n' >> n; mv n .git/config",
     "attributes": "mkdir -p .git/info; echo '* diff=evil' > .git/info/attributes",
     "a configuration of the work tree by hand": "printf '[core]\\n fsmonitor = {trap} {m}\\n' > .git/config.worktree",
-    "another common folder": "cp -r .git g; rm -f g/config; printf '[core]\\n bare = false\\n fsmonitor = {trap} {m}\\n' > g/config; "
+    "another common folder": "cp -r .git g; rm -f g/config; "
+    "printf '[core]\\n bare = false\\n fsmonitor = {trap} {m}\\n' > g/config; "
     "echo ../g > .git/commondir",
     "a submodule's configuration": "mkdir -p .git/modules/x/objects; echo 'ref: refs/heads/x' > .git/modules/x/HEAD; "
     "printf '[core]\\n fsmonitor = {trap} {m}\\n' > .git/modules/x/config",

@@ -115,10 +115,10 @@ def test_a_prompt_with_a_key_is_not_sent_and_not_kept(world, name):
     outcome.nowhere(TOKENS[name])
 
 
-def test_a_piped_prompt_with_a_key_is_not_sent_and_not_kept(world):
+def test_a_key_in_what_is_piped_beside_the_prompt_is_masked_and_not_kept(world):
     outcome = world.attack([], prompt="Explain.", given=f"export GH={TOKENS['github']}\n".encode())
-    assert outcome.code != 0
-    assert outcome.bodies == ()
+    assert outcome.code == 0
+    assert "export GH=[redacted]" in outcome.wire
     outcome.nowhere(TOKENS["github"])
 
 

@@ -52,7 +52,7 @@ WRITES = {
     "another root": "chroot /proc/1/root sh -c 'echo x > {outside}/{m}'",
     "the namespaces of another process": "nsenter -t 1 -a sh -c 'echo x > {outside}/{m}'",
     "a device made by hand": "mknod disk b 8 0 && : > ../outside/{m}",
-    "other rights on what is outside": "chmod 777 ../outside && : > ../outside/{m}; chmod 700 ../outside/secret.txt && : > ../outside/{m}",
+    "other rights on what is outside": "chmod 777 .. ../outside && : > ../outside/{m}",
     "another owner": "chown 65534 ../outside/secret.txt && : > ../outside/{m}",
     "a file outside cut off": "truncate -s 0 ../outside/secret.txt",
     "a file outside removed": "rm -f ../outside/secret.txt",

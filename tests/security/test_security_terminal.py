@@ -61,6 +61,13 @@ def on_disk(text: str) -> str:
     return text.replace("\x00", "").replace("/", "")[:80]
 
 
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())
+def test_the_record_would_show_what_is_obeyed(payload):
+    assert_only("\x1b[1;2Hplain\r\n", OWN)
+    with pytest.raises(AssertionError):
+        assert_only(f"\x1b[1;2Hplain {payload} text\x1b[0m\r\n", OWN)
+
+
 @needs_sandbox
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())
 def test_headless_text_obeys_nobody(world, payload):
@@ -158,7 +165,7 @@ def test_a_question_about_a_command_is_text_on_the_screen(show):
 
 @needs_tmux
 def test_a_question_about_a_file_is_text_on_the_screen(show):
-    screen = show([write("new \x1b]52;c;QQ==\x07\u202etxt.py", ALL)])
+    screen = show([write("new \u202etxt.py", ALL)])
     screen.wait_for(QUESTION)
     screen.settled()
     assert_only(screen.written, OWN)
@@ -220,8 +227,9 @@ def test_the_title_of_a_session_is_text_on_the_screen(show, world):
 
 @needs_tmux
 def test_the_words_of_a_commit_are_text_on_the_screen(show, world):
-    world.put("src/shop.py", "def total(net):\n    return net * 2\n")
-    screen = show([], replies=(Reply(text="finis"), *[Reply(text=f"Change {ALL}\n\n{ALL}")] * 3))
+    mark = world.order([], Reply(text=f"Change {ALL}\n\n{ALL}"))
+    world.put("src/shop.py", f"def total(net):\n    return net  # {mark}\n")
+    screen = show([], replies=(Reply(text="finis"),))
     screen.wait_for("finis")
     screen.type("/commit")
     screen.press("Enter")

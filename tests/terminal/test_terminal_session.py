@@ -164,4 +164,7 @@ def test_outside_a_repository_the_demo_offers_a_sample_and_repairs_it(start: Sta
     terminal.wait_for("y yes", seconds=40)
     time.sleep(0.4)
     terminal.press("y")
+    terminal.wait_for("Run this command?", "python3 -m unittest", seconds=40)
+    time.sleep(0.4)
+    terminal.press("y")
     terminal.wait_for("Repaired", seconds=40)

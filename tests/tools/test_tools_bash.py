@@ -34,7 +34,7 @@ class ScriptedRunner:
     """Runs nothing: notes what it was asked for and ends as it is told."""
 
     def __init__(self, name: str = "bubblewrap", lack: Lack | None = None) -> None:
-        self.sandbox = SandboxFacts(name=name, trouble="" if name else "bwrap is not installed")
+        self.sandbox = SandboxFacts(name=name, trouble="" if name else "bwrap is not installed.")
         self.launches: list[CommandLaunch] = []
         self.lack = lack
 
@@ -165,7 +165,7 @@ async def test_what_lacked_the_network_is_planned_again_with_it_and_then_outside
     assert prepared.wider is not None
     networked = prepared.wider(Lack.NETWORK)
     assert networked.plan.effects == (Effect.EXECUTE, Effect.NETWORK)
-    assert "no network" in networked.plan.concerns[-1]
+    assert "no network" in networked.plan.concerns[0]
     await networked.run(print)
     assert networked.wider is not None
     for lack in Lack:
@@ -182,7 +182,7 @@ async def test_what_lacked_rights_goes_outside_and_no_longer_counts_as_looking(w
     assert prepared.wider is not None
     outside = prepared.wider(Lack.RIGHTS).plan
     assert outside.effects == (Effect.READ, Effect.EXECUTE, Effect.OUTSIDE)
-    assert "rights" in outside.concerns[-1]
+    assert "rights" in outside.concerns[0]
 
 
 @pytest.mark.parametrize(

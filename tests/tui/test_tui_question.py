@@ -4,7 +4,8 @@ from screen_fakes import FakeConversation, tool_events
 from screen_pilot import Start, asked, drawn, screen_text, send, settle
 
 from dsterm.core.diff import diff_texts
-from dsterm.core.questions import Answer
+from dsterm.core.events import TurnEnd, TurnEnded
+from dsterm.core.questions import Answer, Option, QuestionAsked
 
 
 async def test_letters_do_not_answer_before_the_question_has_the_focus(start: Start) -> None:
@@ -118,3 +119,18 @@ async def test_an_interrupt_takes_the_question_away(start: Start) -> None:
         assert conversation.interrupts == 1
         assert not app.dock.display
         assert app.composer.has_focus
+
+
+async def test_the_end_of_a_turn_drops_questions_about_its_calls_and_no_others(start: Start) -> None:
+    conversation = FakeConversation()
+    options = (Option(key="y", answer="yes", label="yes"), Option(key="n", answer="deny", label="no"))
+    async with start(conversation) as (app, pilot):
+        app.show(conversation.envelope(QuestionAsked(id="q1", call_id="c1", text="Run it?", options=options)))
+        app.show(conversation.envelope(QuestionAsked(id="q2", text="yolo, sure?", options=options)))
+        app.show(conversation.envelope(TurnEnded(reason=TurnEnd.ANSWERED)))
+        await asked(app, pilot)
+        assert app.dock.current is not None
+        assert app.dock.current.id == "q2"
+        await pilot.press("y")
+        await pilot.pause()
+        assert conversation.answers == [("q2", Answer(answer="yes"))]

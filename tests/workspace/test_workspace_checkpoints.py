@@ -233,3 +233,31 @@ def test_a_write_that_ends_leaves_no_note(checkpoints: Checkpoints, tmp_path: Pa
     with checkpoints.writing("s1", ["a"], []):
         assert len(list((tmp_path / "state" / "project" / "writing").iterdir())) == 1
     assert list((tmp_path / "state" / "project" / "writing").iterdir()) == []
+
+
+def test_a_folder_gives_way_to_a_file_and_comes_back_whole(checkpoints: Checkpoints, root: Path) -> None:
+    (root / "place").write_text("file\n")
+    as_file = (checkpoints.now("place"), checkpoints.now("place/inner"))
+    (root / "place").unlink()
+    (root / "place").mkdir()
+    (root / "place/inner").write_text("inner\n")
+    as_folder = (checkpoints.now("place"), checkpoints.now("place/inner"))
+    checkpoints.restore(as_file, as_folder)
+    assert (root / "place").read_text() == "file\n"
+    checkpoints.restore(as_folder, as_file)
+    assert (root / "place/inner").read_text() == "inner\n"
+
+
+def test_a_folder_that_holds_more_does_not_give_way_and_nothing_is_lost(checkpoints: Checkpoints, root: Path) -> None:
+    (root / "place").write_text("file\n")
+    as_file = (checkpoints.now("place"), checkpoints.now("place/inner"))
+    (root / "place").unlink()
+    (root / "place").mkdir()
+    (root / "place/inner").write_text("inner\n")
+    as_folder = (checkpoints.now("place"), checkpoints.now("place/inner"))
+    (root / "place/other").write_text("other\n")
+    with pytest.raises(WorkspaceError):
+        checkpoints.restore(as_file, as_folder)
+    assert [(path.name, path.read_text()) for path in sorted((root / "place").iterdir())] == [
+        ("inner", "inner\n"), ("other", "other\n"),
+    ]  # fmt: skip
