@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from textual import events
 
+from dsterm.tui import trust_page
 from dsterm.tui.themes import ThemeShelf
 from dsterm.tui.trust_page import TrustApp
 
@@ -34,14 +35,25 @@ async def test_one_key_decides(key: str, answer: bool | None) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause(0.4)
         await pilot.press(key)
-        await pilot.pause(0.1)
+        for _ in range(100):
+            if not app.is_running:
+                break
+            await pilot.pause(0.05)
     assert app.return_value is answer
 
 
-async def test_what_was_typed_ahead_enter_and_pastes_decide_nothing() -> None:
+async def test_what_was_typed_before_the_page_was_there_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust_page, "_DEAF_SECONDS", 60.0)
     app = page()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("y")
+        await pilot.pause(0.2)
+        assert app.is_running
+
+
+async def test_enter_other_letters_and_pastes_decide_nothing() -> None:
+    app = page()
+    async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause(0.4)
         await pilot.press("enter", "space", "1", "a")
         app.screen.post_message(events.Paste("y"))
