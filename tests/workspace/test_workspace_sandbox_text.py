@@ -54,10 +54,10 @@ def test_places_come_from_the_top_down():
 
 
 def test_what_is_in_tmp_is_not_there_unless_it_is_the_workspace():
-    view = build_view(parts(roots=(Path("/tmp/w"),), secrets=(Path("/tmp/x/.env"), Path("/tmp/w/.env"))))
+    view = build_view(parts(roots=(Path("/tmp/project"),), secrets=(Path("/tmp/x/.env"), Path("/tmp/project/.env"))))
     assert Path("/tmp/x/.env") not in view
-    assert access(view, Path("/tmp/w/a")) is Access.WRITE
-    assert access(view, Path("/tmp/w/.env")) is Access.HIDDEN_FILE
+    assert access(view, Path("/tmp/project/a")) is Access.WRITE
+    assert access(view, Path("/tmp/project/.env")) is Access.HIDDEN_FILE
 
 
 @pytest.mark.parametrize("root", [HOME, HOME.parent, Path("/")])
