@@ -72,7 +72,7 @@ def time_call(kind: str, size: float, folder: Path) -> Timed:
     # Here, because the table of all groups loads this module and must not load the program that it measures.
     from dsterm.core.errors import ToolError  # noqa: PLC0415
     from dsterm.tools.toolbox import build_toolbox  # noqa: PLC0415
-    from dsterm.workspace.local import LocalWorkspace  # noqa: PLC0415
+    from dsterm.workspace.files.local import LocalWorkspace  # noqa: PLC0415
 
     call = _many_files(int(size), folder) if kind == "files" else _large_file(kind, size, folder)
     toolbox = build_toolbox(LocalWorkspace(folder, program_folders=()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -10,6 +11,9 @@ from dsterm import __version__
 
 if TYPE_CHECKING:
     import argparse
+
+_NOBODY_TO_TELL = frozenset({errno.EPIPE, errno.EIO, errno.ENOSPC, errno.EBADF, errno.ENOTCONN, errno.ECONNRESET})
+"""Whoever read the output has left, or its disk is full."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,8 +55,9 @@ def run() -> NoReturn:
         sys.stderr.flush()
     except KeyboardInterrupt:
         code = 130
-    except OSError:
-        # Whoever read the output has left, or its disk is full: there is nobody to tell.
+    except OSError as error:
+        if error.errno not in _NOBODY_TO_TELL:
+            raise
         code = 1
     os._exit(code)
 

@@ -35,12 +35,12 @@ from dsterm.store.index import Index
 from dsterm.store.packs import PackFolder
 from dsterm.store.sessions import SessionStore, new_session_id
 from dsterm.tools.toolbox import Toolbox, build_toolbox
-from dsterm.workspace.checkpoints import Checkpoints, project_name
 from dsterm.workspace.environment import environment_outside
-from dsterm.workspace.git import Git
-from dsterm.workspace.local import LocalWorkspace
+from dsterm.workspace.files.local import LocalWorkspace
+from dsterm.workspace.git.git import Git
+from dsterm.workspace.git.user_git import UserGit
 from dsterm.workspace.programs import find_program, program_folders
-from dsterm.workspace.user_git import UserGit
+from dsterm.workspace.saved.checkpoints import Checkpoints, project_name
 
 Packer = Callable[[str, Callable[[str], None], bool], Awaitable[BuiltPack]]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from dsterm.boot.plan import LaunchPlan
 from dsterm.core.commands import SandboxFacts
 from dsterm.core.services import Clock
-from dsterm.workspace.checkpoints import project_name
-from dsterm.workspace.jobs import Jobs, JobSetting
+from dsterm.workspace.commands.jobs import Jobs, JobSetting
+from dsterm.workspace.confinement.sandbox import FoundSandbox, SandboxPlaces, find_sandbox
 from dsterm.workspace.programs import program_folders
-from dsterm.workspace.sandbox import FoundSandbox, SandboxPlaces, find_sandbox
+from dsterm.workspace.saved.checkpoints import project_name
 
 
 def build_runner(

@@ -20,10 +20,10 @@ from dsterm.core.models import ProviderCard
 from dsterm.llm.catalog import load_catalog
 from dsterm.store.paths import Paths, find_paths
 from dsterm.store.secrets import find_key
+from dsterm.workspace.confinement.sandbox import SandboxPlaces, find_sandbox
+from dsterm.workspace.confinement.sandbox_check import Trial
 from dsterm.workspace.environment import environment_outside
 from dsterm.workspace.programs import find_program, program_folders
-from dsterm.workspace.sandbox import SandboxPlaces, find_sandbox
-from dsterm.workspace.sandbox_check import Trial
 
 _SECONDS = 10.0
 _OLDEST = (3, 11)

@@ -21,7 +21,7 @@ from dsterm.engine.engine import Engine
 from dsterm.store.paths import Paths
 from dsterm.store.prune_logs import prune_logs
 from dsterm.workspace.environment import environment_outside
-from dsterm.workspace.prune_checkpoints import prune_checkpoints
+from dsterm.workspace.saved.prune_checkpoints import prune_checkpoints
 
 
 def start(flags: argparse.Namespace) -> int:

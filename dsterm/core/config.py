@@ -18,13 +18,23 @@ class ReasoningFold(StrEnum):
     ALWAYS = "always"
 
 
+class FallbackConsent(StrEnum):
+    """Whether another provider may go on with a turn when the chosen one is overloaded or out of reach."""
+
+    ASK = "ask"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings. Names are those of the settings file; `budget` is US dollars, `max_output` tokens, `attach_cap` bytes a file.
 
     `max_turns` caps the model requests of a run (None: no cap), `max_steps` those of a single turn. `allowed_tools` run without
     asking, `disallowed_tools` never run. `sandbox` confines commands where it works, `sandbox_network` gives them the network
     there; `mask_secrets` hides token shapes in tool results from the model; `command_timeout` is seconds where a call names none;
-    `checks` are commands that run after a turn that edited; `add_dirs` are further folders that tools may use.
+    `checks` are commands that run after a turn that edited; `add_dirs` are further folders that tools may use. `fallbacks` are
+    the models to go on with, in order, as `provider/model`, by the alias of the chosen one; `fallback` says whether it is asked.
+    `idle_timeout` is how many seconds a server may send nothing; `ca_file` holds certificates to trust beside the usual ones.
     """
 
     provider: str = "novita"
@@ -48,5 +58,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     command_timeout: int = 120
     checks: tuple[str, ...] = ()
     add_dirs: tuple[str, ...] = ()
+    fallbacks: dict[str, tuple[str, ...]] = {}
+    fallback: FallbackConsent = FallbackConsent.ASK
+    idle_timeout: int = 300
+    ca_file: str = ""
     mouse: bool = True
     debug: bool = False

@@ -20,12 +20,14 @@ from dsterm.core.command_events import (
     UserCommandEnded,
     UserCommandStarted,
 )
-from dsterm.core.messages import AssistantMessage, Pack, ToolCall
+from dsterm.core.messages import AssistantMessage, ToolCall
 from dsterm.core.models import Cost, Forecast, PermissionMode, Price, ThinkingMode, Usage
 from dsterm.core.provider import Failure, StopReason
 from dsterm.core.questions import QuestionAnswered, QuestionAsked
+from dsterm.core.repo_events import RepoAttached, RepoDetached
 from dsterm.core.tools import Effect, Plan, Task, ToolResult
 from dsterm.core.undo_events import ChangesSaved, CheckpointSaved, Rewound, Undone
+from dsterm.core.wire_events import FellBack, Intervened, StepStalled
 
 
 class TurnStarted(msgspec.Struct, frozen=True, kw_only=True, tag="TurnStarted"):
@@ -61,7 +63,11 @@ class TurnEnded(msgspec.Struct, frozen=True, kw_only=True, tag="TurnEnded"):
 
 
 class StepStarted(msgspec.Struct, frozen=True, kw_only=True, tag="StepStarted"):
-    """A request is about to be sent."""
+    """A request is about to be sent.
+
+    `digest` names the bytes of its system text, tools and messages; `broke` says why it is not the request before it with more
+    messages behind (the mode, the model, ...), empty where it is.
+    """
 
     provider: str
     model: str
@@ -69,6 +75,8 @@ class StepStarted(msgspec.Struct, frozen=True, kw_only=True, tag="StepStarted"):
     why: str = ""
     forecast: Forecast | None = None
     is_demo: bool = False
+    digest: str = ""
+    broke: str = ""
 
 
 class StepRetried(msgspec.Struct, frozen=True, kw_only=True, tag="StepRetried"):
@@ -88,10 +96,15 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepEnded(msgspec.Struct, frozen=True, kw_only=True, tag="StepEnded"):
-    """The answer is complete, or will not come; `cost` None means unknown, `price` is the row it was billed with."""
+    """The answer is complete, or will not come; `cost` None means unknown, `price` is the row it was billed with.
+
+    `model` is the one that answered, `response_id` what the server calls the answer. `has_reasoned` is None where nothing came.
+    """
 
     stop: StopReason
     model: str
+    response_id: str = ""
+    has_reasoned: bool | None = None
     usage: Usage | None = None
     cost: Cost | None = None
     price: Price | None = None
@@ -193,18 +206,6 @@ class PermissionModeChanged(msgspec.Struct, frozen=True, kw_only=True, tag="Perm
     mode: PermissionMode
 
 
-class RepoAttached(msgspec.Struct, frozen=True, kw_only=True, tag="RepoAttached"):
-    """A repository's frozen text stands in the conversation from here on."""
-
-    pack: Pack
-
-
-class RepoDetached(msgspec.Struct, frozen=True, kw_only=True, tag="RepoDetached"):
-    """A pack is out of the conversation again."""
-
-    digest: str
-
-
 class TasksChanged(msgspec.Struct, frozen=True, kw_only=True, tag="TasksChanged"):
     """The model's to-do list is this now."""
 
@@ -233,7 +234,7 @@ class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True, tag="UnknownEvent"
     raw: msgspec.Raw
 
 
-DELTAS = (TextDelta, ReasoningDelta, ToolCallDelta, ToolProgress, WorkProgress)
+DELTAS = (TextDelta, ReasoningDelta, ToolCallDelta, ToolProgress, WorkProgress, StepStalled)
 """The kinds that are for screens only and never stored."""
 
 Event = (
@@ -272,6 +273,9 @@ Event = (
     | CheckStarted
     | CheckEnded
     | AsideEnded
+    | Intervened
+    | FellBack
+    | StepStalled
     | Notice
     | UnknownEvent
 )

@@ -5,7 +5,7 @@ Money is `Decimal` US dollars, prices are US dollars per 1,000,000 tokens, sizes
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 
@@ -51,6 +51,21 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     source: str
 
 
+class PeakHours(msgspec.Struct, frozen=True, kw_only=True):
+    """Hours of the week, in UTC, in which the full price holds: from `begins` to `ends` (not included) on each of `days`,
+    0 is Monday.
+    """
+
+    days: tuple[int, ...]
+    begins: time
+    ends: time
+
+    def hold(self, moment: datetime) -> bool:
+        """Whether `moment`, which has a zone, lies in them."""
+        there = moment.astimezone(UTC)
+        return there.weekday() in self.days and self.begins <= there.time() < self.ends
+
+
 class PrefixLoss(StrEnum):
     """How much of the provider's prompt cache a change of model or mode gives up."""
 
@@ -60,7 +75,11 @@ class PrefixLoss(StrEnum):
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
-    """One model at one provider: its limits in tokens, its price, and what to send for each thinking mode."""
+    """One model at one provider: its limits in tokens, its price, and what to send for each thinking mode.
+
+    Where `off_peak` is given, `price` holds in `peak_hours` and `off_peak` outside of them. `source` and `since` say where the
+    limits come from and of which day they are.
+    """
 
     id: str
     provider: str
@@ -69,7 +88,17 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     max_output: int
     alias: str | None = None
     price: Price | None = None
+    off_peak: Price | None = None
+    peak_hours: tuple[PeakHours, ...] = ()
     mode_bodies: dict[ThinkingMode, dict[str, msgspec.Raw]] = {}
+    source: str = ""
+    since: date | None = None
+
+    def price_at(self, moment: datetime) -> Price | None:
+        """What a request at `moment`, which has a zone, is billed by; None where that is not known."""
+        if self.off_peak is None or any(hours.hold(moment) for hours in self.peak_hours):
+            return self.price
+        return self.off_peak
 
     @property
     def short_title(self) -> str:
@@ -77,8 +106,24 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
         return self.alias.capitalize() if self.alias else self.title
 
 
+class PageForm(StrEnum):
+    """How a provider writes its list of models, or the page that tells the balance."""
+
+    NOVITA = "novita"
+    DEEPSEEK = "deepseek"
+    OPENROUTER = "openrouter"
+    SILICONFLOW = "siliconflow"
+    PLAIN = "plain"
+
+
 class ProviderCard(msgspec.Struct, frozen=True, kw_only=True):
-    """One provider: where it is, which environment variables may hold its key, and how it spells things."""
+    """One provider: where it is, which environment variables may hold its key, and how it spells things.
+
+    `cached_fields` are dotted paths in `usage`, the first that is there counts. `response_formats` are the kinds of
+    `response_format` it takes; `tool_choices` the values of `tool_choice` it takes while thinking. `balance_url` is empty where
+    it can't be asked for the balance. `ends_with_done`: a stream without `[DONE]` was cut. `accepts_empty_reasoning`: "" may
+    stand for reasoning that there was none of.
+    """
 
     name: str
     title: str
@@ -90,6 +135,14 @@ class ProviderCard(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_placeholder: str = " "
     needs_key: bool = True
     is_demo: bool = False
+    cached_fields: tuple[str, ...] = ("prompt_cache_hit_tokens", "prompt_tokens_details.cached_tokens")
+    accepts_empty_reasoning: bool = False
+    response_formats: tuple[str, ...] = ()
+    tool_choices: tuple[str, ...] = ("auto", "none")
+    ends_with_done: bool = False
+    models_form: PageForm = PageForm.PLAIN
+    balance_url: str = ""
+    balance_form: PageForm = PageForm.PLAIN
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):

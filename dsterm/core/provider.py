@@ -13,8 +13,17 @@ from dsterm.core.models import ModelCard, ThinkingMode, Usage
 from dsterm.core.tools import ToolSpec
 
 
+class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer is to be one JSON object; `schema` is a JSON schema that it must fit, None for any object."""
+
+    schema: msgspec.Raw | None = None
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One request to a model: stable system text and tools first, then the conversation. `max_tokens` caps the output."""
+    """One request to a model: stable system text and tools first, then the conversation. `max_tokens` caps the output.
+
+    `placeholder` stands for reasoning that an earlier answer has none of, where the provider's own has been refused.
+    """
 
     model: ModelCard
     mode: ThinkingMode
@@ -22,6 +31,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[ToolSpec, ...]
     messages: tuple[RequestMessage, ...]
     max_tokens: int
+    response_format: ResponseFormat | None = None
+    placeholder: str = ""
 
 
 class StopReason(StrEnum):
@@ -57,7 +68,9 @@ class FailureKind(StrEnum):
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """A request that did not work: what happened and what to do, in words for the user.
 
-    `retry_after` is in seconds, as the server asked; `status` is the HTTP status, 0 where there was none.
+    `retry_after` is in seconds, as the server asked; `status` is the HTTP status, 0 where there was none. `window` is the
+    context window in tokens and `asked_tokens` the size of the prompt, where the server named them. `request_id` is what the
+    server calls the request.
     """
 
     kind: FailureKind
@@ -66,6 +79,14 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 0
     retry_after: float | None = None
     is_retryable: bool = False
+    window: int | None = None
+    asked_tokens: int | None = None
+    request_id: str = ""
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether the provider is overloaded or out of reach, so that another one may be better."""
+        return self.kind in {FailureKind.RATE_LIMIT, FailureKind.SERVER, FailureKind.TIMEOUT, FailureKind.CONNECTION}
 
     @property
     def sentence(self) -> str:
@@ -105,9 +126,17 @@ class UsagePiece(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServedBy(msgspec.Struct, frozen=True):
-    """The id of the model that answers, as the response names it."""
+    """The id of the model that answers, and of the answer, as the response names them."""
 
     model: str
+    id: str = ""
+
+
+class LeakedMarkup(msgspec.Struct, frozen=True, kw_only=True):
+    """Markup of tool calls stood in the answer and was taken out; `recovered`: as a call that pieces bring, else it is lost."""
+
+    text: str
+    recovered: bool
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +147,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     raw: str = ""
 
 
-Delta = ReasoningPiece | TextPiece | ToolCallPiece | Alive | UsagePiece | ServedBy | Ended
+Delta = ReasoningPiece | TextPiece | ToolCallPiece | Alive | UsagePiece | ServedBy | LeakedMarkup | Ended
 
 
 class Provider(Protocol):
@@ -126,6 +155,10 @@ class Provider(Protocol):
 
     def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Send `request` and yield deltas; exactly one Ended comes last and nothing is raised but CancelledError."""
+        ...
+
+    async def fetch(self, url: str) -> bytes:
+        """The page at `url`, an address on the provider's own host; ProviderError says why it can't be had."""
         ...
 
     async def close(self) -> None:

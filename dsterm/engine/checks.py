@@ -16,8 +16,8 @@ from dsterm.core.commands import CommandLaunch, JobOutput, JobState
 from dsterm.core.errors import WorkspaceError
 from dsterm.core.events import NoticeLevel, ToolProgress
 from dsterm.core.tools import Effect, Lack, Outcome, Plan, PreparedCall, Progress, ToolResult
+from dsterm.engine.calls.saved_run import run_saved
 from dsterm.engine.live import LiveSession
-from dsterm.engine.saved_run import run_saved
 from dsterm.render.wording import format_seconds
 
 MayRun = Callable[[str], Awaitable[bool]]

@@ -14,18 +14,18 @@ from dsterm.core.models import ModelCard, ThinkingMode
 from dsterm.core.questions import Answer
 from dsterm.core.review import ProposedFile
 from dsterm.core.status import Status
-from dsterm.engine.attach import attach
 from dsterm.engine.branch import branch
-from dsterm.engine.builtin_commands import BuiltinCommands
-from dsterm.engine.commands import CommandSpec, command_name, find_command, words_for
 from dsterm.engine.live import LiveSession
 from dsterm.engine.opening import Opening
 from dsterm.engine.parts import EngineParts
 from dsterm.engine.planning import settle_plan
-from dsterm.engine.rewind import RewindPoint, rewind_points
+from dsterm.engine.slash.attach import attach
+from dsterm.engine.slash.builtin_commands import BuiltinCommands
+from dsterm.engine.slash.commands import CommandSpec, command_name, find_command, words_for
+from dsterm.engine.slash.user_command import run_user_command
 from dsterm.engine.snapshot import snapshot
 from dsterm.engine.turn import run_turn
-from dsterm.engine.user_command import run_user_command
+from dsterm.engine.undoing.rewind import RewindPoint, rewind_points
 from dsterm.store.sessions import SessionSummary
 
 

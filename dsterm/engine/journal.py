@@ -9,17 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from dsterm.core.errors import DiskError
-from dsterm.core.events import (
-    DELTAS,
-    AsideEnded,
-    Envelope,
-    Event,
-    MessageProgress,
-    Notice,
-    NoticeLevel,
-    RepoAttached,
-    TurnStarted,
-)
+from dsterm.core.events import DELTAS, AsideEnded, Envelope, Event, MessageProgress, Notice, NoticeLevel, TurnStarted
+from dsterm.core.repo_events import RepoAttached
 from dsterm.core.services import Clock
 from dsterm.core.undo_events import Rewound
 

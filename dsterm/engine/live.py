@@ -25,11 +25,11 @@ from dsterm.core.models import Forecast, ModelCard, PermissionMode, Price, Think
 from dsterm.core.provider import Provider
 from dsterm.core.tools import Effect
 from dsterm.core.undo_events import Rewound
-from dsterm.engine.change_history import ChangeHistory
 from dsterm.engine.journal import Journal
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.engine.questions import PendingQuestions
 from dsterm.engine.session import Session
+from dsterm.engine.undoing.change_history import ChangeHistory
 from dsterm.policy.permissions import Rules
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from dsterm.core.errors import UsageError
 from dsterm.core.events import Envelope, NoticeLevel
 from dsterm.core.models import ModelCard, ThinkingMode
-from dsterm.engine.aftermath import inspect
+from dsterm.engine.calls.aftermath import inspect
 from dsterm.engine.journal import Journal, Log
 from dsterm.engine.live import LiveSession, RunTotals
 from dsterm.engine.masked_log import MaskedLog

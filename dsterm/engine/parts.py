@@ -19,9 +19,9 @@ from dsterm.store.packs import PackFolder
 from dsterm.store.sessions import SessionStore
 from dsterm.store.trust import TrustBook
 from dsterm.tools.toolbox import Toolbox
-from dsterm.workspace.checkpoints import Checkpoints
-from dsterm.workspace.git import Git
-from dsterm.workspace.user_git import UserGit
+from dsterm.workspace.git.git import Git
+from dsterm.workspace.git.user_git import UserGit
+from dsterm.workspace.saved.checkpoints import Checkpoints
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ from dsterm.core.questions import Answer, QuestionAnswered, QuestionAsked
 from dsterm.core.services import TokenCounter
 from dsterm.core.tools import Outcome, Plan, ToolResult
 from dsterm.core.undo_events import ChangesSaved, CheckpointSaved
-from dsterm.engine.aftermath import Inspect
-from dsterm.engine.command_changes import Aftermath
+from dsterm.engine.calls.aftermath import Inspect
+from dsterm.engine.calls.command_changes import Aftermath
 from dsterm.engine.questions import DENY
 
 

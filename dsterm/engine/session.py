@@ -22,8 +22,6 @@ from dsterm.core.events import (
     ModeChanged,
     ModelChanged,
     PermissionModeChanged,
-    RepoAttached,
-    RepoDetached,
     Steered,
     StepEnded,
     StepStarted,
@@ -34,6 +32,7 @@ from dsterm.core.events import (
 )
 from dsterm.core.messages import Message, Pack, ToolMessage, UserMessage
 from dsterm.core.models import PermissionMode, ThinkingMode, Usage
+from dsterm.core.repo_events import RepoAttached, RepoDetached
 from dsterm.core.tools import Effect, Outcome, Task, ToolResult
 from dsterm.engine.branch import on_branch
 

@@ -9,7 +9,7 @@ from dsterm.core.models import Usage
 from dsterm.core.pricing import cost_of
 from dsterm.core.status import Spend, Status
 from dsterm.engine.live import LiveSession
-from dsterm.engine.requests import context_tokens, switch_note
+from dsterm.engine.steps.requests import context_tokens, switch_note
 
 
 def snapshot(live: LiveSession, *, is_running: bool) -> Status:

@@ -13,17 +13,17 @@ from dsterm.core.messages import AssistantMessage
 from dsterm.core.models import PermissionMode
 from dsterm.core.provider import StopReason
 from dsterm.engine.branch import branch
+from dsterm.engine.calls.deciding import may_run_in_the_open
+from dsterm.engine.calls.tool_run import refuse_cut_calls, run_calls
 from dsterm.engine.check_loop import CheckLoop
-from dsterm.engine.deciding import may_run_in_the_open
 from dsterm.engine.live import LiveSession
 from dsterm.engine.masked_words import masked_words
 from dsterm.engine.planning import PLAN_NOTE, PLAN_OVER_NOTE
-from dsterm.engine.requests import next_request
-from dsterm.engine.rules import check_caps
-from dsterm.engine.step import run_step
-from dsterm.engine.tool_run import refuse_cut_calls, run_calls
+from dsterm.engine.steps.requests import next_request
+from dsterm.engine.steps.rules import check_caps
+from dsterm.engine.steps.step import run_step
 from dsterm.engine.typed_keys import settle_keys
-from dsterm.engine.undo_words import model_note
+from dsterm.engine.undoing.undo_words import model_note
 
 _CUT_OFF = frozenset({StopReason.LENGTH, StopReason.CONTENT_FILTER, StopReason.INSUFFICIENT_RESOURCE})
 """Ends that can leave a tool call half written."""

@@ -13,7 +13,7 @@ import msgspec
 from dsterm.core.errors import DstermError
 from dsterm.core.events import Envelope, Notice, StepRetried, ToolEnded, ToolRequested, TurnEnd, TurnEnded
 from dsterm.core.tools import Outcome, Plan
-from dsterm.engine.deciding import way_out
+from dsterm.engine.calls.deciding import way_out
 from dsterm.engine.engine import Engine
 from dsterm.engine.questions import NOBODY_TO_ASK
 from dsterm.headless.report import Report, Result

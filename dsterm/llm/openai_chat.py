@@ -35,6 +35,7 @@ _WRITE_SECONDS = 60.0
 _DRAIN_SECONDS = 0.25
 _ERROR_BODY_SECONDS = 10.0
 _ERROR_BODY_CAP = 64 * 1024
+_PAGE_CAP = 4 * 1024 * 1024
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SENT_HEADERS = frozenset({"host", "accept", "connection", "content-type", "content-length", "user-agent"})
 _ALIVE = Alive()
@@ -99,6 +100,29 @@ class OpenAIChat:
             if not reader.has_finish_reason:
                 problem = from_trouble(origin, _trouble(error), str(error))
         yield reader.end() if problem is None else Ended(stop=StopReason.FAILED, failure=problem)
+
+    async def fetch(self, url: str) -> bytes:
+        """At most 4 MB of the page at `url`, on the provider's own host; ProviderError says why it can't be had."""
+        origin = Origin(card=self._card, secret=self._key)
+        if urlsplit(url).netloc != urlsplit(self._card.base_url).netloc:
+            raise ProviderError(f"{url} is not on the host of {self._card.title}, where its API key belongs.")
+        problem = _key_problem(origin) or await self._set_up(origin)
+        if problem is not None or self._client is None:
+            raise ProviderError(problem.sentence if problem else "The connection was used before it was made.")
+        from openai import AsyncStream  # noqa: PLC0415
+
+        try:
+            stream = await self._client.get(url, cast_to=object, stream=True, stream_cls=AsyncStream[object])
+            try:
+                return await _head(stream.response, _PAGE_CAP)
+            finally:
+                await stream.response.aclose()
+        except _Refused as refused:
+            raise ProviderError(
+                from_status(origin, refused.status, refused.headers, refused.body).sentence
+            ) from refused
+        except _http_errors() as error:
+            raise ProviderError(from_trouble(origin, _trouble(error), str(error)).sentence) from error
 
     async def _set_up(self, origin: Origin) -> Failure | None:
         try:
@@ -202,16 +226,16 @@ def _read(reader: ChunkReader, events: list[bytes | None], *, is_last: bool = Fa
     return deltas
 
 
-async def _head(response: httpx2.Response) -> bytes:
+async def _head(response: httpx2.Response, cap: int = _ERROR_BODY_CAP) -> bytes:
     """The beginning of a body, as much as comes in a bounded time."""
     body = bytearray()
     with contextlib.suppress(TimeoutError, *_http_errors()):
         async with asyncio.timeout(_ERROR_BODY_SECONDS):
             async for data in response.aiter_bytes():
                 body += data
-                if len(body) >= _ERROR_BODY_CAP:
+                if len(body) >= cap:
                     break
-    return bytes(body[:_ERROR_BODY_CAP])
+    return bytes(body[:cap])
 
 
 async def _drain(pieces: AsyncIterator[bytes]) -> None:

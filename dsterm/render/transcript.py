@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
-from dsterm.core import events, questions
+from dsterm.core import events, questions, repo_events
 from dsterm.core.config import ReasoningFold
 from dsterm.core.events import Envelope, Event
 from dsterm.core.models import Price
@@ -166,10 +166,10 @@ class Transcript:
 
     def _show_state(self, event: Event) -> None:
         match event:
-            case events.RepoAttached(pack=pack):
+            case repo_events.RepoAttached(pack=pack):
                 self._packs[pack.digest] = pack.source
                 self._note(BlockKind.ATTACH, pack_note(pack))
-            case events.RepoDetached(digest=digest):
+            case repo_events.RepoDetached(digest=digest):
                 source = self._packs.pop(digest, digest[:12])
                 self._note(BlockKind.ATTACH, notice_note(events.Notice(text=f"detached {source}")))
             case events.ModelChanged() | events.ModeChanged() | events.PermissionModeChanged():

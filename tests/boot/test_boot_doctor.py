@@ -8,7 +8,7 @@ import pytest
 
 from dsterm.boot.doctor import Patient, run_doctor
 from dsterm.core.commands import SandboxFacts
-from dsterm.workspace.sandbox import FoundSandbox
+from dsterm.workspace.confinement.sandbox import FoundSandbox
 
 KEY = "sk-THIS-IS-THE-KEY-0123456789"
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from dsterm.core import events, questions
+from dsterm.core import events, questions, repo_events, wire_events
 from dsterm.core.command_events import (
     CheckEnded,
     CheckStarted,
@@ -99,8 +99,8 @@ SAMPLES: list[Event] = [
     events.ModelChanged(provider="novita", model="m"),
     events.ModeChanged(mode=ThinkingMode.THINK_MAX),
     events.PermissionModeChanged(mode=PermissionMode.PLAN),
-    events.RepoAttached(pack=Pack(digest="0" * 64, source=".")),
-    events.RepoDetached(digest="0" * 64),
+    repo_events.RepoAttached(pack=Pack(digest="0" * 64, source=".")),
+    repo_events.RepoDetached(digest="0" * 64),
     events.TasksChanged(tasks=(Task(content="t", state=TaskState.COMPLETED),)),
     CheckpointSaved(call_id="c1", files=(SAVED, SavedFile(path="b.py")), new_folders=("src",)),
     ChangesSaved(call_id="c1", files=(SAVED,)),
@@ -108,6 +108,9 @@ SAMPLES: list[Event] = [
         turn="e1", direction=Direction.UNDO, changes=(FileChange(before=SAVED, after=SavedFile(path="a.py"), added=1),)
     ),
     Rewound(to="", turn="e1", prompt="hi"),
+    wire_events.Intervened(kind=wire_events.Intervention.CONTINUED, text="t", nudge="Go on."),
+    wire_events.FellBack(from_provider="novita", from_model="m", provider="deepseek", model="n", cause="503"),
+    wire_events.StepStalled(seconds=30.0),
     events.Notice(text="n", level=events.NoticeLevel.WARNING),
     events.UnknownEvent(kind="Later", raw=msgspec.Raw(b"{}")),
 ]

@@ -9,8 +9,8 @@ from pathlib import Path
 from work_loop import CLEAN_ENVIRONMENT, WorkLoop
 
 from dsterm.store.secrets import find_secrets, redact
-from dsterm.workspace.git import Git
-from dsterm.workspace.user_git import UserGit
+from dsterm.workspace.git.git import Git
+from dsterm.workspace.git.user_git import UserGit
 
 KEYS = frozenset({"NOVITA_API_KEY"})
 

@@ -31,14 +31,14 @@ from dsterm.store.packs import PackFolder
 from dsterm.store.sessions import SessionStore
 from dsterm.store.trust import TrustBook
 from dsterm.tools.toolbox import build_toolbox
-from dsterm.workspace.checkpoints import Checkpoints
-from dsterm.workspace.git import Git
-from dsterm.workspace.jobs import Jobs, JobSetting
-from dsterm.workspace.left_out import HOLDS_KEYS
-from dsterm.workspace.local import LocalWorkspace
+from dsterm.workspace.commands.jobs import Jobs, JobSetting
+from dsterm.workspace.confinement.sandbox import FoundSandbox, SandboxPlaces, find_sandbox
+from dsterm.workspace.files.local import LocalWorkspace
+from dsterm.workspace.git.git import Git
+from dsterm.workspace.git.left_out import HOLDS_KEYS
+from dsterm.workspace.git.user_git import UserGit
 from dsterm.workspace.programs import find_program, program_folders
-from dsterm.workspace.sandbox import FoundSandbox, SandboxPlaces, find_sandbox
-from dsterm.workspace.user_git import UserGit
+from dsterm.workspace.saved.checkpoints import Checkpoints
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
 

@@ -13,10 +13,10 @@ from dsterm.core.events import AsideEnded, Envelope, Notice, StepEnded
 from dsterm.core.models import ThinkingMode
 from dsterm.core.pricing import cost_of
 from dsterm.core.provider import Ended, Failure, FailureKind, ServedBy, StopReason, TextPiece, UsagePiece
-from dsterm.engine.aside import Aside, ask_aside
-from dsterm.engine.cost_report import cost_report
 from dsterm.engine.journal import Journal
 from dsterm.engine.session import Session
+from dsterm.engine.slash.cost_report import cost_report
+from dsterm.engine.steps.aside import Aside, ask_aside
 from dsterm.llm.catalog import load_catalog
 
 ASIDE = Aside(purpose="commit message", system="Write a message.", text="the diff")
@@ -63,7 +63,7 @@ async def test_resumed_session_has_paid_for_it_too(tmp_path):
 
 
 async def test_failure_that_may_pass_is_tried_again_and_both_are_recorded(tmp_path, monkeypatch):
-    monkeypatch.setattr("dsterm.engine.aside.wait_before_retry", lambda *_: 0.0)
+    monkeypatch.setattr("dsterm.engine.steps.aside.wait_before_retry", lambda *_: 0.0)
     loop = WorkLoop(tmp_path / "w", [failed(BUSY), answer("x")])
     assert await ask_aside(loop.live, ASIDE) == "x"
     assert [event.ended.stop for event in loop.of(AsideEnded)] == [StopReason.FAILED, StopReason.STOP]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from scripted import ScriptedProvider, World, answer, play
 
-from dsterm.core.events import RepoAttached
 from dsterm.core.questions import Answer, QuestionAsked
+from dsterm.core.repo_events import RepoAttached
 from dsterm.engine.engine import Engine
 
 SECRET = "TOKEN=plain-words-here"

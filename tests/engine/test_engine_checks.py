@@ -14,7 +14,7 @@ from dsterm.core.events import Notice, NoticeLevel, TurnEnd, TurnEnded
 from dsterm.core.tools import Lack
 from dsterm.engine.check_loop import CheckLoop, chosen_checks
 from dsterm.engine.checks import run_checks, shortened
-from dsterm.engine.checks_command import checks_command
+from dsterm.engine.slash.checks_command import checks_command
 
 FAILING = "echo it is broken; exit 3"
 

@@ -13,7 +13,7 @@ from dsterm.core.events import Event, NoticeLevel
 from dsterm.core.models import PermissionMode
 from dsterm.core.tools import Outcome
 from dsterm.core.undo_events import CheckpointSaved
-from dsterm.workspace.tree_snapshot import TreeSaver
+from dsterm.workspace.saved.tree_snapshot import TreeSaver
 
 AUTO = PermissionMode.AUTO
 

@@ -15,7 +15,7 @@ from dsterm.core.events import AsideEnded, Notice, NoticeLevel, ToolProgress
 from dsterm.core.provider import Ended, Failure, FailureKind, StopReason
 from dsterm.core.questions import Answer
 from dsterm.core.review import EDITED, FileReview
-from dsterm.engine.commit import commit, tidy_message
+from dsterm.engine.slash.commit import commit, tidy_message
 
 MESSAGE = "Count from two\n\nOne was taken."
 TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" * 2

@@ -12,9 +12,9 @@ from dsterm.demo import guide
 from dsterm.demo.reply import Reply
 from dsterm.demo.request import read_request
 from dsterm.engine.check_loop import CheckLoop
-from dsterm.engine.commit import commit, tidy_message
 from dsterm.engine.planning import PLAN_NOTE
-from dsterm.engine.review_command import review_prompt
+from dsterm.engine.slash.commit import commit, tidy_message
+from dsterm.engine.slash.review_command import review_prompt
 from dsterm.llm.wire import request_body
 
 

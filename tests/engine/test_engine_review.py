@@ -15,7 +15,7 @@ from dsterm.core.provider import Delta
 from dsterm.core.questions import Answer, QuestionAsked
 from dsterm.core.review import EDITED, REVIEWED, FileReview
 from dsterm.core.tools import Outcome, ToolResult
-from dsterm.engine.review import chosen_text
+from dsterm.engine.calls.review import chosen_text
 
 LINES = [f"line {number}" for number in range(1, 21)]
 TWO_HUNKS = (

@@ -5,7 +5,7 @@ from git_world import git, git_loop
 
 from dsterm.core.errors import DstermError, UsageError
 from dsterm.core.events import Notice
-from dsterm.engine.review_command import review_prompt
+from dsterm.engine.slash.review_command import review_prompt
 
 
 async def test_changes_since_the_default_branch_was_left_are_reviewed_new_files_included(tmp_path):

@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from dsterm.core.undo_events import FileChange
-from dsterm.engine.change_history import ChangeSet
-from dsterm.engine.reversal import plan_reversal
-from dsterm.workspace.checkpoints import Checkpoints
+from dsterm.engine.undoing.change_history import ChangeSet
+from dsterm.engine.undoing.reversal import plan_reversal
+from dsterm.workspace.saved.checkpoints import Checkpoints
 
 
 def test_a_link_that_was_changed_since_is_never_merged_but_asked_about(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from dsterm.engine.journal import Journal
 from dsterm.engine.live import LiveSession, RunTotals
 from dsterm.engine.parts import RepoState
 from dsterm.llm.catalog import load_catalog
-from dsterm.workspace.checkpoints import Checkpoints
-from dsterm.workspace.local import LocalWorkspace
+from dsterm.workspace.files.local import LocalWorkspace
+from dsterm.workspace.saved.checkpoints import Checkpoints
 
 ANSWERED = TurnEnded(reason=TurnEnd.ANSWERED)
 

@@ -5,7 +5,7 @@ from datetime import UTC
 import pytest
 from render_turn import ANSWER, PRICE, REASONING, STEP, in_order, step_ended, whole_turn
 
-from dsterm.core import events, questions
+from dsterm.core import events, questions, repo_events
 from dsterm.core.config import ReasoningFold
 from dsterm.core.diff import diff_texts
 from dsterm.core.events import DELTAS, Envelope
@@ -261,8 +261,8 @@ def test_settings_that_change_in_a_row_share_one_line() -> None:
 def test_packs_and_notices_have_their_lines() -> None:
     pack = Pack(digest="d", source="flask", commit="0123456789", is_dirty=True, files=214, tokens=48_100)
     timeline = [
-        (0, events.RepoAttached(pack=pack)),
-        (1, events.RepoDetached(digest="d")),
+        (0, repo_events.RepoAttached(pack=pack)),
+        (1, repo_events.RepoDetached(digest="d")),
         (2, events.Notice(text="careful\x07", level=events.NoticeLevel.WARNING)),
     ]
     assert text(in_order(timeline)).split("\n\n") == [

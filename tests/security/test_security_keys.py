@@ -9,7 +9,7 @@ import pytest
 from attack_world import API_KEY, bash, call, edit, needs_sandbox, read
 
 from dsterm.demo.reply import Refusal, Reply
-from dsterm.workspace.user_git import UserGit
+from dsterm.workspace.git.user_git import UserGit
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(60)]
 

@@ -8,7 +8,7 @@ import pytest
 
 from dsterm.core.tools import ToolResult
 from dsterm.tools.toolbox import Toolbox, build_toolbox
-from dsterm.workspace.local import LocalWorkspace
+from dsterm.workspace.files.local import LocalWorkspace
 from dsterm.workspace.programs import program_folders
 
 Call = Callable[..., Awaitable[ToolResult]]

@@ -16,8 +16,8 @@ from dsterm.core.commands import CommandLaunch, CommandReading, Job, JobOutput, 
 from dsterm.core.errors import ToolError
 from dsterm.core.tools import Effect, Lack, Outcome, PreparedCall
 from dsterm.tools.toolbox import Toolbox, build_toolbox
-from dsterm.workspace.jobs import Jobs, JobSetting
-from dsterm.workspace.sandbox import FoundSandbox
+from dsterm.workspace.commands.jobs import Jobs, JobSetting
+from dsterm.workspace.confinement.sandbox import FoundSandbox
 
 ASKED_ID = "7"
 

@@ -21,7 +21,7 @@ from dsterm.tools.patch_model import FilePatch, PatchAction, PatchHunk
 from dsterm.tools.patch_print import print_begin_patch, print_unified
 from dsterm.tools.text_file import decode, spliced
 from dsterm.tools.toolbox import Toolbox, build_toolbox
-from dsterm.workspace.local import LocalWorkspace
+from dsterm.workspace.files.local import LocalWorkspace
 
 NO_NEWLINE = "\\ No newline at end of file\n"
 ODD = [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dsterm.core.errors import ToolError
 from dsterm.tools.glob_pattern import compile_glob
 from dsterm.tools.toolbox import build_toolbox
-from dsterm.workspace.local import LocalWorkspace
+from dsterm.workspace.files.local import LocalWorkspace
 
 
 async def test_reading_numbers_lines_and_says_how_to_go_on(call):

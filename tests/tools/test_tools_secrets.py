@@ -10,7 +10,7 @@ import pytest
 from dsterm.core.errors import ToolError
 from dsterm.core.tools import Effect
 from dsterm.tools.toolbox import Toolbox, build_toolbox
-from dsterm.workspace.local import LocalWorkspace
+from dsterm.workspace.files.local import LocalWorkspace
 from dsterm.workspace.programs import program_folders
 
 SECRET = "API_KEY=hush-hush\n"

@@ -37,7 +37,7 @@ from dsterm.core.questions import Answer, Option, QuestionAnswered, QuestionAske
 from dsterm.core.review import EDITED, REVIEWED, ProposedFile
 from dsterm.core.status import Spend, Status
 from dsterm.core.tools import Effect, Outcome, Plan, ToolResult
-from dsterm.engine.rewind import RewindPoint, rewind_points
+from dsterm.engine.undoing.rewind import RewindPoint, rewind_points
 from dsterm.tui.conversation import ScreenOptions, SessionSummary
 from dsterm.tui.keys import ScreenCommand
 

@@ -16,7 +16,7 @@ from textual.color import Color
 from textual.content import Content
 from textual.widgets import Static
 
-from dsterm.core import command_events, events
+from dsterm.core import command_events, events, repo_events
 from dsterm.core.command_plan import Confinement
 from dsterm.core.commands import Job, JobState
 from dsterm.core.diff import diff_texts
@@ -98,7 +98,7 @@ def hostile_events() -> list[Event | Wait]:
         command_events.PlanDecided(decision=command_events.PlanDecision.REJECTED, text=HOSTILE),
         events.AsideEnded(purpose=HOSTILE, ended=ended),
         events.Notice(text=HOSTILE, level=NoticeLevel.WARNING),
-        events.RepoAttached(pack=Pack(digest="d", source=HOSTILE, commit=HOSTILE, files=1, tokens=1)),
+        repo_events.RepoAttached(pack=Pack(digest="d", source=HOSTILE, commit=HOSTILE, files=1, tokens=1)),
         events.ModelChanged(provider=HOSTILE, model=HOSTILE),
         events.ModeChanged(mode=ThinkingMode.THINK),
         events.UnknownEvent(kind=HOSTILE, raw=msgspec.Raw(b"{}")),

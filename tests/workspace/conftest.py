@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dsterm.core.errors import DstermError
-from dsterm.workspace.checkpoints import Checkpoints
-from dsterm.workspace.git import Git
-from dsterm.workspace.local import LocalWorkspace
+from dsterm.workspace.files.local import LocalWorkspace
+from dsterm.workspace.git.git import Git
 from dsterm.workspace.programs import find_program, program_folders
+from dsterm.workspace.saved.checkpoints import Checkpoints
 
 CAP = 100_000
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from dsterm.core.command_plan import Confinement
 from dsterm.core.commands import CommandLaunch, JobOutput, JobState, SandboxFacts
-from dsterm.workspace.jobs import Jobs, JobSetting
-from dsterm.workspace.sandbox import FoundSandbox
+from dsterm.workspace.commands.jobs import Jobs, JobSetting
+from dsterm.workspace.confinement.sandbox import FoundSandbox
 
 KEY = "hunter2-hunter2-hunter2"
 

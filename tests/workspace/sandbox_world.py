@@ -13,7 +13,7 @@ import pytest
 
 from dsterm.core.command_plan import Confinement
 from dsterm.core.commands import CommandLaunch
-from dsterm.workspace.sandbox import Confined, FoundSandbox, SandboxPlaces, find_sandbox
+from dsterm.workspace.confinement.sandbox import Confined, FoundSandbox, SandboxPlaces, find_sandbox
 
 PYTHON = next((path for path in ("/usr/bin/python3", "/usr/local/bin/python3") if Path(path).exists()), sys.executable)
 SYSTEM_FOLDERS = (Path("/usr/bin"), Path("/bin"), Path("/usr/local/bin"))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from dsterm.core.errors import WorkspaceError
-from dsterm.workspace.atomic_write import write_together
-from dsterm.workspace.inside import Inside
+from dsterm.workspace.files.atomic_write import write_together
+from dsterm.workspace.files.inside import Inside
 
 
 def standing(folder: Path) -> dict[str, tuple[bytes, int]]:

@@ -12,9 +12,9 @@ import pytest
 
 from dsterm.core.errors import DiskError, WorkspaceError
 from dsterm.core.undo_events import SavedFile
-from dsterm.workspace.checkpoints import Checkpoints, project_name
-from dsterm.workspace.prune_checkpoints import prune_checkpoints
-from dsterm.workspace.saved_bytes import BytesInFolder, BytesInMemory
+from dsterm.workspace.saved.checkpoints import Checkpoints, project_name
+from dsterm.workspace.saved.prune_checkpoints import prune_checkpoints
+from dsterm.workspace.saved.saved_bytes import BytesInFolder, BytesInMemory
 
 DAY = 86_400
 
@@ -180,7 +180,7 @@ def test_pruning_where_nothing_was_ever_saved_does_nothing(tmp_path: Path) -> No
 KILLED = """
 import os, sys
 from pathlib import Path
-from dsterm.workspace.checkpoints import Checkpoints
+from dsterm.workspace.saved.checkpoints import Checkpoints
 root, state = Path(sys.argv[1]), Path(sys.argv[2])
 with Checkpoints(root, state).writing("s1", ["sub/a", "new/b"], ["new"]):
     (root / "new").mkdir()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from dsterm.core.errors import GitError, UsageError
-from dsterm.workspace.git import Git
-from dsterm.workspace.git_hardening import explain
-from dsterm.workspace.git_source import LocalSource, RemoteSource, parse_source
+from dsterm.workspace.git.git import Git
+from dsterm.workspace.git.git_hardening import explain
+from dsterm.workspace.git.git_source import LocalSource, RemoteSource, parse_source
 
 CAP = 100_000
 
@@ -284,6 +284,6 @@ async def test_a_fetch_can_be_cancelled_and_taken_up_again(repo, door):
 
 
 def test_importing_the_room_does_not_import_gitpython():
-    code = "import sys, dsterm.workspace.git, dsterm.workspace.local; print('git' in sys.modules)"
+    code = "import sys, dsterm.workspace.git.git, dsterm.workspace.files.local; print('git' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout.strip() == "False"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from hostile_git import CONFIGURATIONS, plant_hooks, settings, soil
 
-from dsterm.workspace.git import Git
-from dsterm.workspace.local import LocalWorkspace
+from dsterm.workspace.files.local import LocalWorkspace
+from dsterm.workspace.git.git import Git
 
 CAP = 100_000
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dsterm.core.errors import GitError, UsageError
-from dsterm.workspace.git import Git
+from dsterm.workspace.git.git import Git
 
 CAP = 100_000
 

@@ -10,10 +10,10 @@ import pytest
 from hostile_git import soil
 
 from dsterm.core.errors import GitError, ProgramMissing, UsageError, WorkspaceError
-from dsterm.workspace.git import Git
-from dsterm.workspace.git_hardening import GitCall, GitDoor
-from dsterm.workspace.git_source import parse_source
-from dsterm.workspace.local import LocalWorkspace
+from dsterm.workspace.files.local import LocalWorkspace
+from dsterm.workspace.git.git import Git
+from dsterm.workspace.git.git_hardening import GitCall, GitDoor
+from dsterm.workspace.git.git_source import parse_source
 from dsterm.workspace.programs import find_program
 
 CAP = 100_000

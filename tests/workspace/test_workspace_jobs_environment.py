@@ -7,7 +7,7 @@ import pytest
 from job_world import World
 
 from dsterm.core.command_plan import Confinement
-from dsterm.workspace.command_environment import model_environment
+from dsterm.workspace.commands.command_environment import model_environment
 
 SECRET = "sk-aaaaaaaaaaaaaaaaaaaaaaaa"
 LOADERS = (

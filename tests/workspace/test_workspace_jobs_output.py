@@ -10,11 +10,11 @@ from job_world import KEY, World
 
 from dsterm.core.command_plan import Confinement
 from dsterm.core.tools import Lack
-from dsterm.workspace.job_log import JobLog
-from dsterm.workspace.job_output import JobOutputText
-from dsterm.workspace.job_stream import JobStream
-from dsterm.workspace.lack import seeming_lack
-from dsterm.workspace.plain_output import plain_output
+from dsterm.workspace.commands.job_log import JobLog
+from dsterm.workspace.commands.job_output import JobOutputText
+from dsterm.workspace.commands.job_stream import JobStream
+from dsterm.workspace.commands.lack import seeming_lack
+from dsterm.workspace.commands.plain_output import plain_output
 
 
 def mask(text: str) -> str:

@@ -15,7 +15,7 @@ from sandbox_world import SYSTEM_FOLDERS, needs_sandbox
 from dsterm.core.command_plan import Confinement
 from dsterm.core.commands import JobState
 from dsterm.core.tools import Lack
-from dsterm.workspace.sandbox import FoundSandbox, SandboxPlaces, find_sandbox
+from dsterm.workspace.confinement.sandbox import FoundSandbox, SandboxPlaces, find_sandbox
 
 pytestmark = needs_sandbox
 

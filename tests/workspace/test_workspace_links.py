@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from dsterm.core.errors import WorkspaceError
-from dsterm.workspace import atomic_write, beside
-from dsterm.workspace.atomic_write import Link, write_together
-from dsterm.workspace.checkpoints import Checkpoints
-from dsterm.workspace.git import Git
-from dsterm.workspace.inside import Inside
-from dsterm.workspace.seen_files import SeenFiles
+from dsterm.workspace.files import atomic_write, beside
+from dsterm.workspace.files.atomic_write import Link, write_together
+from dsterm.workspace.files.inside import Inside
+from dsterm.workspace.files.seen_files import SeenFiles
+from dsterm.workspace.git.git import Git
+from dsterm.workspace.saved.checkpoints import Checkpoints
 
 
 def open_files() -> int:
@@ -186,7 +186,7 @@ async def test_saving_again_reads_nothing_that_has_not_changed(
     def refuse(*_arguments: object) -> int:
         raise AssertionError
 
-    monkeypatch.setattr("dsterm.workspace.open_folder.OpenFolder.open_regular", refuse)
+    monkeypatch.setattr("dsterm.workspace.files.open_folder.OpenFolder.open_regular", refuse)
     assert (await saver.save()).saved == first.saved
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dsterm.core.errors import ProgramMissing, WorkspaceError
-from dsterm.workspace.atomic_write import write_together
-from dsterm.workspace.inside import Inside
-from dsterm.workspace.local import LocalWorkspace
+from dsterm.workspace.files.atomic_write import write_together
+from dsterm.workspace.files.inside import Inside
+from dsterm.workspace.files.local import LocalWorkspace
 from dsterm.workspace.process import Launch, run_program
 from dsterm.workspace.programs import find_program
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsterm.workspace.merge import count_changes, merge
+from dsterm.workspace.saved.merge import count_changes, merge
 
 TEXTS = st.lists(st.sampled_from(["a", "b", "c", "d", ""]), max_size=8).map("\n".join).map(str.encode)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dsterm.core.errors import WorkspaceError
-from dsterm.workspace.paths import display_path, resolve_inside
+from dsterm.workspace.files.paths import display_path, resolve_inside
 
 
 @pytest.fixture

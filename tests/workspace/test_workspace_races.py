@@ -13,14 +13,14 @@ import pytest
 
 from dsterm.core.errors import WorkspaceError
 from dsterm.core.undo_events import SavedFile
-from dsterm.workspace.checkpoints import Checkpoints
-from dsterm.workspace.git import Git
-from dsterm.workspace.git_hardening import GitDoor
-from dsterm.workspace.inside import Inside
-from dsterm.workspace.local import LocalWorkspace
+from dsterm.workspace.files.inside import Inside
+from dsterm.workspace.files.local import LocalWorkspace
+from dsterm.workspace.git.git import Git
+from dsterm.workspace.git.git_hardening import GitDoor
 from dsterm.workspace.programs import find_program
-from dsterm.workspace.saved_bytes import BytesInFolder
-from dsterm.workspace.tree_snapshot import SnapshotLimits, TreeSaver
+from dsterm.workspace.saved.checkpoints import Checkpoints
+from dsterm.workspace.saved.saved_bytes import BytesInFolder
+from dsterm.workspace.saved.tree_snapshot import SnapshotLimits, TreeSaver
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="links are swapped by a call that only Linux has")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dsterm.core.errors import ProgramMissing, WorkspaceError
-from dsterm.workspace.checkpoints import Checkpoints
-from dsterm.workspace.inside import Inside
-from dsterm.workspace.local import LocalWorkspace
-from dsterm.workspace.open_folder import OpenFolder
+from dsterm.workspace.files.inside import Inside
+from dsterm.workspace.files.local import LocalWorkspace
+from dsterm.workspace.files.open_folder import OpenFolder
+from dsterm.workspace.saved.checkpoints import Checkpoints
 
 Make = Callable[..., LocalWorkspace]
 
@@ -254,7 +254,7 @@ def test_checkpoints_save_and_restore_added_roots(repo: Path, library: Path, tmp
 async def test_without_descriptors_paths_do_the_same_but_for_the_race(
     make: Make, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dsterm.workspace.open_folder.HAS_DESCRIPTORS", False)
+    monkeypatch.setattr("dsterm.workspace.files.open_folder.HAS_DESCRIPTORS", False)
     workspace = make()
     workspace.write_all(
         {repo / "src" / "a.py": b"a = 2\n", repo / "new" / "deep" / "x": b"x", repo / "README.md": None}

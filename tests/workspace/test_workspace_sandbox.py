@@ -8,7 +8,7 @@ import pytest
 from sandbox_world import World, needs_sandbox
 
 from dsterm.core.errors import WorkspaceError
-from dsterm.workspace.sandbox import SandboxPlaces, find_sandbox
+from dsterm.workspace.confinement.sandbox import SandboxPlaces, find_sandbox
 
 pytestmark = needs_sandbox
 

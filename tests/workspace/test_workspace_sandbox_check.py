@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sandbox_world import World, needs_sandbox
 
-from dsterm.workspace.sandbox import Confined
-from dsterm.workspace.sandbox_check import Trial
+from dsterm.workspace.confinement.sandbox import Confined
+from dsterm.workspace.confinement.sandbox_check import Trial
 
 HOLD_WITHOUT = {
     "commands run, and write in the workspace",

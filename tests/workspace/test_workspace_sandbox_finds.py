@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from dsterm.workspace.git_obeyed import Obeyed, risky_settings
-from dsterm.workspace.secret_places import secret_places
-from dsterm.workspace.survey import survey
+from dsterm.workspace.confinement.git_obeyed import Obeyed, risky_settings
+from dsterm.workspace.confinement.secret_places import secret_places
+from dsterm.workspace.confinement.survey import survey
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from dsterm.core.errors import WorkspaceError
-from dsterm.workspace.bubblewrap import BubblewrapCall, bubblewrap_arguments
-from dsterm.workspace.bubblewrap_probe import probe_bubblewrap
-from dsterm.workspace.sandbox import SandboxPlaces, find_sandbox
-from dsterm.workspace.sandbox_view import Access, ViewParts, access, build_view
-from dsterm.workspace.seatbelt import seatbelt_profile
-from dsterm.workspace.syscall_filter import syscall_filter
+from dsterm.workspace.confinement.bubblewrap import BubblewrapCall, bubblewrap_arguments
+from dsterm.workspace.confinement.bubblewrap_probe import probe_bubblewrap
+from dsterm.workspace.confinement.sandbox import SandboxPlaces, find_sandbox
+from dsterm.workspace.confinement.sandbox_view import Access, ViewParts, access, build_view
+from dsterm.workspace.confinement.seatbelt import seatbelt_profile
+from dsterm.workspace.confinement.syscall_filter import syscall_filter
 
 HOME = Path("/home/u")
 ROOT = HOME / "project"

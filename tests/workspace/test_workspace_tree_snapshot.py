@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from dsterm.core.errors import DiskError, UsageError
-from dsterm.workspace.checkpoints import Checkpoints
-from dsterm.workspace.git_hardening import GitDoor
-from dsterm.workspace.inside import Inside
+from dsterm.workspace.files.inside import Inside
+from dsterm.workspace.git.git_hardening import GitDoor
 from dsterm.workspace.programs import find_program
-from dsterm.workspace.prune_checkpoints import prune_checkpoints
-from dsterm.workspace.saved_bytes import BytesInFolder
-from dsterm.workspace.tree_snapshot import SnapshotLimits, TreeSaver
+from dsterm.workspace.saved.checkpoints import Checkpoints
+from dsterm.workspace.saved.prune_checkpoints import prune_checkpoints
+from dsterm.workspace.saved.saved_bytes import BytesInFolder
+from dsterm.workspace.saved.tree_snapshot import SnapshotLimits, TreeSaver
 
 Saver = Callable[..., TreeSaver]
 

@@ -1,0 +1,96 @@
+"""The tool calls of one message: plan, decide, ask, run, result. Reads run side by side, writes one at a time and in order.
+
+Every call ends with ToolEnded: refused, unknown, failed, cut off and cancelled ones too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from dsterm.core.errors import ToolError, WorkspaceError
+from dsterm.core.events import TasksChanged, ToolEnded, ToolRequested
+from dsterm.core.messages import ToolCall
+from dsterm.core.tools import Effect, Outcome, PreparedCall, ToolResult
+from dsterm.engine.calls.deciding import decided
+from dsterm.engine.calls.single_run import run_call
+from dsterm.engine.calls.uninterrupted import uninterrupted
+from dsterm.engine.live import LiveSession
+from dsterm.llm.repair import parse_arguments
+
+_STOPPED = ToolResult(outcome=Outcome.CANCELLED, content="The user stopped the turn before this call was over.")
+_BROKEN = ToolResult(
+    outcome=Outcome.UNKNOWN,
+    content="dsterm failed before this call was over; whether it took effect is unknown.",
+    summary="unknown",
+)
+
+
+async def run_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
+    """Answer every call. Whatever stops them, those without an answer get one, and the error goes on."""
+    unanswered = {call.id: call for call in calls}
+    reads: list[asyncio.Task[None]] = []
+
+    def end(call: ToolCall, result: ToolResult) -> None:
+        unanswered.pop(call.id, None)
+        live.emit(ToolEnded(id=call.id, result=result))
+        if result.tasks is not None:
+            live.emit(TasksChanged(tasks=result.tasks))
+
+    async def run_one(call: ToolCall, prepared: PreparedCall) -> None:
+        end(call, await run_call(live, call, prepared))
+
+    try:
+        for call in calls:
+            prepared = await _prepare(live, call)
+            if reads and (isinstance(prepared, ToolResult) or not _only_reads(prepared)):
+                # What a write is planned on may be what these reads are about to record.
+                await asyncio.gather(*reads)
+                reads.clear()
+                prepared = await _prepare(live, call)
+            live.emit(ToolRequested(call=call, plan=None if isinstance(prepared, ToolResult) else prepared.plan))
+            if isinstance(prepared, ToolResult):
+                end(call, prepared)
+                continue
+            allowed = await decided(live, call, prepared)
+            if isinstance(allowed, ToolResult):
+                end(call, allowed)
+            elif _only_reads(allowed):
+                reads.append(asyncio.create_task(run_one(call, allowed)))
+            elif _is_brief(allowed):
+                await uninterrupted(run_one(call, allowed))
+            else:
+                await run_one(call, allowed)
+        await asyncio.gather(*reads)
+    except BaseException as error:
+        for task in reads:
+            task.cancel()
+        await asyncio.gather(*reads, return_exceptions=True)
+        for call in tuple(unanswered.values()):
+            end(call, _STOPPED if isinstance(error, asyncio.CancelledError) else _BROKEN)
+        raise
+
+
+def refuse_cut_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
+    """Answer calls whose arguments may be cut off: none of them runs."""
+    for call in calls:
+        live.emit(ToolRequested(call=call))
+        content = "This call was cut off before its end, so it did not run. Split the work into smaller calls."
+        live.emit(ToolEnded(id=call.id, result=ToolResult(outcome=Outcome.FAILED, content=content, summary="cut off")))
+
+
+def _only_reads(prepared: PreparedCall) -> bool:
+    return set(prepared.plan.effects) <= {Effect.READ, Effect.INSPECT, Effect.SECRETS}
+
+
+def _is_brief(prepared: PreparedCall) -> bool:
+    """Whether the call is over in a moment once it runs, so that it is let finish and its true end is told."""
+    effects = set(prepared.plan.effects)
+    return Effect.WRITE in effects and effects <= {Effect.READ, Effect.WRITE, Effect.SECRETS}
+
+
+async def _prepare(live: LiveSession, call: ToolCall) -> PreparedCall | ToolResult:
+    """The planned call, or the result that says why it can't be."""
+    try:
+        return await live.parts.toolbox.prepare(call.name, parse_arguments(call.arguments))
+    except (ToolError, WorkspaceError) as error:
+        return ToolResult(outcome=Outcome.FAILED, content=str(error))

@@ -1,0 +1,211 @@
+"""The slash commands that every front end has, as one table: what they are called, what they teach, what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from dsterm.core.errors import UsageError
+from dsterm.core.events import NoticeLevel
+from dsterm.core.models import PermissionMode, ThinkingMode
+from dsterm.core.repo_events import RepoDetached
+from dsterm.engine.calls.deciding import may_run_in_the_open
+from dsterm.engine.live import LiveSession
+from dsterm.engine.opening import Opening
+from dsterm.engine.slash.attach import attach
+from dsterm.engine.slash.checks_command import checks_command
+from dsterm.engine.slash.commands import Command, CommandSpec
+from dsterm.engine.slash.commit import commit
+from dsterm.engine.slash.cost_report import cost_report
+from dsterm.engine.slash.jobs_command import jobs, release
+from dsterm.engine.slash.permissions_command import choose_permission_mode, permissions
+from dsterm.engine.slash.review_command import review_prompt
+from dsterm.engine.slash.standing import model_list, session_list, status_report
+from dsterm.engine.slash.trust_command import trust
+from dsterm.engine.turn import run_turn
+from dsterm.engine.undoing.rewind import rewind
+from dsterm.engine.undoing.undo import redo, undo
+
+_MODE_ALIASES = {"off": ThinkingMode.NON_THINK, "on": ThinkingMode.THINK, "max": ThinkingMode.THINK_MAX}
+
+_NEED_IDLE = frozenset(
+    {"/attach", "/detach", "/new", "/resume", "/undo", "/redo", "/rewind", "/commit", "/review", "/checks"}
+)
+"""Commands that change what the running turn stands on."""
+
+_TAKE_TEXT = frozenset({"/permissions", "/checks", "/commit", "/review"})
+"""Commands whose arguments are taken as they were typed."""
+
+
+class BuiltinCommands:
+    """The commands over the session that `live` gives; `switch` goes on with another one."""
+
+    def __init__(
+        self, opening: Opening, live: Callable[[], LiveSession], switch: Callable[[LiveSession], Awaitable[None]]
+    ) -> None:
+        self._opening = opening
+        self._live = live
+        self._switch = switch
+
+    def table(self) -> tuple[Command, ...]:
+        """All of them, in the order of the help."""
+        modes, permission_modes = tuple(ThinkingMode), tuple(PermissionMode)
+        return (
+            _command(
+                "/model", self._model, "[pro|flash|ID]", "choose the model, or list them", choices=("pro", "flash")
+            ),
+            _command("/mode", self._mode, "[MODE]", "choose how much it reasons", ("/think",), modes),
+            _command("/pro", self._pro, "", "send the next request to Pro"),
+            _command("/flash", self._flash, "", "send the next request to Flash"),
+            _command(
+                "/permissions",
+                self._permissions,
+                "[MODE|explain COMMAND|remove N|suggest]",
+                "what happens unasked, and why",
+                choices=(*permission_modes, "explain", "remove", "suggest", "keep"),
+            ),
+            _command("/plan", self._plan, "", "plan only: nothing is changed or run until you accept"),
+            _command("/trust", self._trust, "[yes|no]", "say whether you trust this folder", choices=("yes", "no")),
+            _command(
+                "/checks",
+                self._checks,
+                "[add COMMAND|drop N|run|accept|on|off]",
+                "commands that run after a turn that edited, and go back to the model when they fail",
+                choices=("add", "drop", "run", "accept", "on", "off"),
+            ),
+            _command("/commit", self._commit, "[HINT]", "propose a message and commit what is staged or chosen"),
+            _command("/review", self._review, "[BASE]", "have the changes reviewed; nothing is changed"),
+            _command("/jobs", self._jobs, "[ID|stop ID]", "commands of this session, their output, stop one"),
+            _command("/bg", self._background, "", "let the running command go on in the background"),
+            _command("/attach", self._attach, "PATH_OR_URL[@REV]", "put the text of a git repo into the window"),
+            _command("/detach", self._detach, "[SOURCE]", "take an attached repo out again"),
+            _command("/undo", self._undo, "[N]", "take back what the last turn did to files, or the last N turns"),
+            _command("/redo", self._redo, "[N]", "bring forward again what /undo took back"),
+            _command("/rewind", self._rewind, "[N [WAY]]", "go back to before a prompt: files, conversation or both"),
+            _command("/cost", self._cost, "", "what this session came to, by request, model and mode"),
+            _command("/status", self._status, "", "session, model, window, folder"),
+            _command("/new", self._new, "", "begin a new session", ("/clear",)),
+            _command("/resume", self._resume, "[ID]", "go on with an earlier session", ("/sessions",)),
+        )
+
+    async def _model(self, words: list[str]) -> None:
+        live = self._live()
+        if words:
+            live.choose_model(live.parts.catalog.model(live.provider.name, words[0]))
+        else:
+            live.notice(model_list(live))
+
+    async def _pro(self, _words: list[str]) -> None:
+        await self._model(["pro"])
+
+    async def _flash(self, _words: list[str]) -> None:
+        await self._model(["flash"])
+
+    async def _mode(self, words: list[str]) -> None:
+        live = self._live()
+        if words:
+            live.choose_mode(_MODE_ALIASES.get(words[0]) or _thinking_mode(words[0]))
+        else:
+            live.notice(f"The mode is {live.mode.label}. There are: {', '.join(ThinkingMode)}")
+
+    async def _permissions(self, words: list[str]) -> None:
+        await permissions(self._live(), "".join(words))
+
+    async def _checks(self, words: list[str]) -> None:
+        live = self._live()
+        await checks_command(live, "".join(words), partial(may_run_in_the_open, live))
+
+    async def _commit(self, words: list[str]) -> None:
+        await commit(self._live(), "".join(words))
+
+    async def _review(self, words: list[str]) -> None:
+        live = self._live()
+        asked = await review_prompt(live, "".join(words))
+        live.only_reads = True
+        try:
+            await run_turn(live, asked.prompt, asked.data)
+        finally:
+            live.only_reads = False
+
+    async def _plan(self, _words: list[str]) -> None:
+        await choose_permission_mode(self._live(), PermissionMode.PLAN)
+
+    async def _trust(self, words: list[str]) -> None:
+        await trust(self._live(), words)
+
+    async def _jobs(self, words: list[str]) -> None:
+        await jobs(self._live(), words)
+
+    async def _background(self, _words: list[str]) -> None:
+        release(self._live())
+
+    async def _attach(self, words: list[str]) -> None:
+        if len(words) != 1:
+            raise UsageError("/attach takes one PATH or URL of a git repo, with @REV if you like.")
+        await attach(self._live(), words[0])
+
+    async def _detach(self, words: list[str]) -> None:
+        live = self._live()
+        packs = live.session.packs
+        if not packs:
+            raise UsageError("Nothing is attached.")
+        chosen = [pack for pack in packs if not words or pack.source == words[0]]
+        if len(chosen) != 1:
+            raise UsageError(f"Say which: {', '.join(pack.source for pack in packs)}")
+        sent = live.session.sent
+        was_sent = sent is not None and chosen[0] in live.session.messages[: sent.messages]
+        live.emit(RepoDetached(digest=chosen[0].digest))
+        if was_sent:
+            live.notice("The next prompt reads anew what stood behind it, once.", NoticeLevel.WARNING)
+
+    async def _undo(self, words: list[str]) -> None:
+        await undo(self._live(), words)
+
+    async def _redo(self, words: list[str]) -> None:
+        await redo(self._live(), words)
+
+    async def _rewind(self, words: list[str]) -> None:
+        await rewind(self._live(), words)
+
+    async def _cost(self, _words: list[str]) -> None:
+        self._live().notice(cost_report(self._live().journal.envelopes))
+
+    async def _status(self, _words: list[str]) -> None:
+        live = self._live()
+        live.repo = await live.parts.repo_state()
+        live.notice(status_report(live))
+
+    async def _new(self, _words: list[str]) -> None:
+        await self._switch(self._opening.new_like(self._live()))
+
+    async def _resume(self, words: list[str]) -> None:
+        if not words:
+            self._live().notice(session_list(self._opening.sessions()))
+            return
+        former = self._live()
+        if former.journal.session_id.startswith(words[0]):
+            raise UsageError("That session is this one.")
+        live = self._opening.resume(words[0])
+        live.follow(former)
+        await self._switch(live)
+        self._live().notice(f"Resumed session {self._live().journal.session_id}.")
+
+
+def _command(
+    name: str,
+    run: Callable[[list[str]], Awaitable[None]],
+    arguments: str,
+    text: str,
+    aliases: tuple[str, ...] = (),
+    choices: tuple[str, ...] = (),
+) -> Command:
+    usage = f"{name} {arguments}".strip()
+    spec = CommandSpec(name=name, usage=usage, help=text, aliases=aliases, choices=choices)
+    return Command(spec, run, needs_idle=name in _NEED_IDLE, takes_text=name in _TAKE_TEXT)
+
+
+def _thinking_mode(word: str) -> ThinkingMode:
+    try:
+        return ThinkingMode(word)
+    except ValueError as error:
+        raise UsageError(f"{word} is not a mode. There are: {', '.join(ThinkingMode)}") from error

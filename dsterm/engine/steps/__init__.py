@@ -1,0 +1,1 @@
+"""One request and its answer: planned, sent, received, mended where that can be done, and booked."""

@@ -1,0 +1,1 @@
+"""What changed by turn, and the way back: undo, redo, rewind."""

@@ -1,0 +1,1 @@
+"""Commands of a shell as jobs: started, streamed, kept and ended."""

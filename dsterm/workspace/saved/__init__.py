@@ -1,0 +1,1 @@
+"""Files and whole work trees saved before they change, and put back."""
