@@ -190,6 +190,6 @@ class Session:
 
 def _brings_words(effects: frozenset[Effect] | None, result: ToolResult) -> bool:
     """Whether a call may have told of what others wrote; one that could not be planned quotes the lines that it missed."""
-    if result.outcome in _NOT_RUN and not result.job:
+    if result.outcome in _NOT_RUN and not (result.job or result.seconds):
         return False
     return effects is None or bool(effects & _READING)

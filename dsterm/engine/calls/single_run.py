@@ -9,6 +9,7 @@ from dsterm.core.events import ToolProgress
 from dsterm.core.messages import ToolCall
 from dsterm.core.tools import Outcome, PreparedCall, ToolResult
 from dsterm.engine.calls.approval import ask_about_command, is_yes
+from dsterm.engine.calls.output_tail import OutputTail
 from dsterm.engine.calls.saved_run import run_saved
 from dsterm.engine.live import LiveSession
 from dsterm.policy.permissions import Verdict, decide
@@ -17,9 +18,9 @@ _MOST_ATTEMPTS = 3
 """In the sandbox, with the network, outside: there is nothing wider."""
 
 
-async def run_call(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> ToolResult:
-    """Run `prepared`, and again with what it lacked where that is allowed."""
-    result = await _run_once(live, call, prepared)
+async def run_call(live: LiveSession, call: ToolCall, prepared: PreparedCall, tail: OutputTail) -> ToolResult:
+    """Run `prepared`, and again with what it lacked where that is allowed; `tail` hears what it tells meanwhile."""
+    result = await _run_once(live, call, prepared, tail)
     for _ in range(_MOST_ATTEMPTS - 1):
         if result.lack is None or prepared.wider is None:
             break
@@ -28,8 +29,8 @@ async def run_call(live: LiveSession, call: ToolCall, prepared: PreparedCall) ->
         if refusal is not None:
             result = msgspec.structs.replace(result, content=result.content + refusal)
             break
-        prepared, result = wider, await _run_once(live, call, wider)
-    return _masked(live, result)
+        prepared, result = wider, await _run_once(live, call, wider, tail)
+    return masked_result(live, result)
 
 
 async def _refusal(live: LiveSession, call: ToolCall, wider: PreparedCall) -> str | None:
@@ -44,17 +45,23 @@ async def _refusal(live: LiveSession, call: ToolCall, wider: PreparedCall) -> st
     return None if decision.verdict is Verdict.ALLOW else ""
 
 
-async def _run_once(live: LiveSession, call: ToolCall, prepared: PreparedCall) -> ToolResult:
+async def _run_once(live: LiveSession, call: ToolCall, prepared: PreparedCall, tail: OutputTail) -> ToolResult:
     clock = live.parts.clock
     started = clock.monotonic()
+
+    def tell(text: str) -> None:
+        tail.add(text)
+        live.emit(ToolProgress(id=call.id, text=text))
+
     try:
-        result = await run_saved(live, call.id, prepared, lambda text: live.emit(ToolProgress(id=call.id, text=text)))
+        result = await run_saved(live, call.id, prepared, tell)
     except (ToolError, WorkspaceError, DiskError, GitError) as error:
         result = ToolResult(outcome=Outcome.FAILED, content=str(error))
     return msgspec.structs.replace(result, seconds=round(clock.monotonic() - started, 3))
 
 
-def _masked(live: LiveSession, result: ToolResult) -> ToolResult:
+def masked_result(live: LiveSession, result: ToolResult) -> ToolResult:
+    """`result` without what looks like a key, and the model told so; unchanged where the user wants no masking."""
     if not live.parts.config.mask_secrets:
         return result
     redact = live.parts.redact

@@ -12,12 +12,13 @@ from dsterm.core.events import TasksChanged, ToolEnded, ToolRequested
 from dsterm.core.messages import ToolCall
 from dsterm.core.tools import Effect, Outcome, PreparedCall, ToolResult
 from dsterm.engine.calls.deciding import decided
-from dsterm.engine.calls.single_run import run_call
+from dsterm.engine.calls.output_tail import OutputTail
+from dsterm.engine.calls.single_run import masked_result, run_call
 from dsterm.engine.calls.uninterrupted import uninterrupted
 from dsterm.engine.live import LiveSession
 from dsterm.llm.repair import parse_arguments
 
-_STOPPED = ToolResult(outcome=Outcome.CANCELLED, content="The user stopped the turn before this call was over.")
+_STOPPED = ToolResult(outcome=Outcome.CANCELLED, content="The user stopped the turn before this call ran.")
 _BROKEN = ToolResult(
     outcome=Outcome.UNKNOWN,
     content="dsterm failed before this call was over; whether it took effect is unknown.",
@@ -28,6 +29,7 @@ _BROKEN = ToolResult(
 async def run_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
     """Answer every call. Whatever stops them, those without an answer get one, and the error goes on."""
     unanswered = {call.id: call for call in calls}
+    tails: dict[str, OutputTail] = {}
     reads: list[asyncio.Task[None]] = []
 
     def end(call: ToolCall, result: ToolResult) -> None:
@@ -37,7 +39,8 @@ async def run_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
             live.emit(TasksChanged(tasks=result.tasks))
 
     async def run_one(call: ToolCall, prepared: PreparedCall) -> None:
-        end(call, await run_call(live, call, prepared))
+        tails[call.id] = OutputTail(live.parts.clock.monotonic())
+        end(call, await run_call(live, call, prepared, tails[call.id]))
 
     try:
         for call in calls:
@@ -66,7 +69,7 @@ async def run_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
             task.cancel()
         await asyncio.gather(*reads, return_exceptions=True)
         for call in tuple(unanswered.values()):
-            end(call, _STOPPED if isinstance(error, asyncio.CancelledError) else _BROKEN)
+            end(call, _stopped(live, tails.get(call.id)) if isinstance(error, asyncio.CancelledError) else _BROKEN)
         raise
 
 
@@ -76,6 +79,11 @@ def refuse_cut_calls(live: LiveSession, calls: tuple[ToolCall, ...]) -> None:
         live.emit(ToolRequested(call=call))
         content = "This call was cut off before its end, so it did not run. Split the work into smaller calls."
         live.emit(ToolEnded(id=call.id, result=ToolResult(outcome=Outcome.FAILED, content=content, summary="cut off")))
+
+
+def _stopped(live: LiveSession, tail: OutputTail | None) -> ToolResult:
+    """The answer to a call that the user stopped, with what it had told by then; one that never began has no `tail`."""
+    return _STOPPED if tail is None else masked_result(live, tail.stopped(live.parts.clock.monotonic()))
 
 
 def _only_reads(prepared: PreparedCall) -> bool:
