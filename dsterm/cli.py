@@ -30,6 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
         from dsterm.boot.doctor import examine
 
         return examine(words[1:])
+    if words[:1] == ["models"]:
+        from dsterm.boot.models_command import list_models
+
+        return list_models(words[1:])
     options = parse(words)
     from dsterm.boot import start
 

@@ -18,13 +18,15 @@ A chat and coding assistant in the terminal for DeepSeek V4 Pro and V4 Flash.
   dsterm --demo                   look round without a key: a real server, no model
   dsterm -p "why does X fail?"    one answer on standard output
   git diff | dsterm -p "review"   the same, with more on standard input
+  dsterm models                   prices, limits and modes, and where they are from
   dsterm doctor                   is everything in place, and does the sandbox hold?
 """
 
 _EPILOG = """\
 keys       DSTERM_API_KEY, else the provider's own: NOVITA_API_KEY, DEEPSEEK_API_KEY, OPENROUTER_API_KEY, ...
 settings   config.toml in ~/.config/dsterm (DSTERM_HOME moves everything into one folder)
-exit codes 0 answered · 1 failed · 2 wrong usage or settings · 3 stopped by budget or --max-turns · 130 interrupted
+exit codes 0 answered · 1 failed · 2 wrong usage or settings · 3 stopped by budget or --max-turns ·
+           4 the answer is not the JSON that was asked for · 130 interrupted
 """
 
 
@@ -69,10 +71,20 @@ def _add_model_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-m", "--model", metavar="pro|flash|ID", help="which model answers (default: pro)")
     group.add_argument("--mode", metavar="non-think|think|think-max", help="how much it reasons first (default: think)")
     group.add_argument(
-        "--provider", metavar="NAME", help="novita (default), deepseek, siliconflow, deepinfra, openrouter, custom"
+        "--provider",
+        metavar="NAME",
+        help="novita (default), deepseek, siliconflow, deepinfra, openrouter; on your own machine llamacpp, vllm, sglang, "
+        "ollama; any other server: custom, with --base-url",
     )
     group.add_argument(
         "--base-url", metavar="URL", help="another address for that provider's API, as a server of your own"
+    )
+    group.add_argument(
+        "--fallback",
+        action="append",
+        default=[],
+        metavar="PROVIDER/MODEL",
+        help="who goes on, unasked, when that provider is overloaded or out of reach; several are tried in turn",
     )
     group.add_argument(
         "--demo", action="store_true", help="talk to the demo provider: a real server on this machine, no model"
@@ -152,6 +164,12 @@ def _add_headless_flags(parser: argparse.ArgumentParser) -> None:
         metavar="text|json|stream-json",
         help="default: text",
     )
+    group.add_argument(
+        "--json-schema",
+        metavar="FILE",
+        help="the answer is JSON that fits this schema, checked here; exit code 4 if not",
+    )
+    group.add_argument("--json-object", action="store_true", help="the answer is a JSON object, whatever is in it")
     group.add_argument("--max-turns", type=_count, metavar="N", help="stop after N model requests")
 
 

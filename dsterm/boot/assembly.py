@@ -12,22 +12,24 @@ from errno import EACCES
 from pathlib import Path
 from random import SystemRandom
 
+from dsterm.boot.catalogs import open_catalog
 from dsterm.boot.circumstances import SystemClock, new_event_id
 from dsterm.boot.command_runner import build_runner
-from dsterm.boot.connections import Connections, require_key
+from dsterm.boot.connections import Connections, missing_key, require_key
 from dsterm.boot.known_keys import KnownKeys
 from dsterm.boot.plan import LaunchPlan
 from dsterm.context.environment_note import EnvironmentFacts, environment_note
 from dsterm.context.prompt import system_prompt
 from dsterm.context.repo_pack import BuiltPack, build_pack
 from dsterm.core.commands import CommandRunner
+from dsterm.core.config import Config
 from dsterm.core.errors import DiskError, GitError, UsageError
 from dsterm.core.models import ProviderCard
 from dsterm.core.services import Clock
 from dsterm.demo.sample import make_sample_repo
 from dsterm.engine.engine import Engine
 from dsterm.engine.parts import EngineParts, RepoState
-from dsterm.llm.catalog import load_catalog
+from dsterm.llm.catalog import Catalog
 from dsterm.llm.tokens import V4Counter
 from dsterm.policy.shell import read_command
 from dsterm.store.disk import disk_error, make_private_folder
@@ -51,24 +53,40 @@ def build_engine(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> Engine:
     UsageError for an unknown model, a missing or malformed key or session; DiskError when nothing can be saved.
     """
     parts = build_parts(plan, keys, demo_url)
-    model = parts.catalog.model(plan.config.provider, plan.config.model)
-    require_key(plan, parts.catalog.provider(plan.config.provider))
+    config = plan.config
+    parts.catalog.model(config.provider, config.model)
+    _check_fallbacks(config, parts.catalog)
+    resumes = plan.resume_latest or plan.resume_id is not None
+    if plan.chose_provider or not resumes:
+        require_key(plan, parts.catalog.provider(config.provider))
     engine = Engine(parts)
     if plan.resume_latest:
         engine.resume_latest()
     elif plan.resume_id is not None:
         engine.resume(plan.resume_id)
-    if plan.chose_model:
-        engine.choose_model(model)
+    if resumes:
+        engine.choose(config.provider if plan.chose_provider else "", config.model if plan.chose_model else "")
+        require_key(plan, engine.provider)
     if plan.chose_mode:
-        engine.choose_mode(plan.config.mode)
+        engine.choose_mode(config.mode)
     return engine
+
+
+def _check_fallbacks(config: Config, catalog: Catalog) -> None:
+    """UsageError for a fallback that names nothing: better now than in an outage."""
+    for alias, places in config.fallbacks.items():
+        for place in places:
+            provider, _, model = place.partition("/")
+            try:
+                catalog.model(provider, model)
+            except UsageError as error:
+                raise UsageError(f"fallbacks.{alias}: {place} can't be used. {error}") from error
 
 
 def build_parts(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> EngineParts:
     """Every room, over the real disk, clock and network."""
     config = plan.config
-    catalog = load_catalog(plan.paths.catalog_file, base_url=config.base_url, demo_url=demo_url or config.base_url)
+    catalog, passed_over = open_catalog(plan, demo_url)
     variables = frozenset({"DSTERM_API_KEY", *(name for card in catalog.providers for name in card.key_variables)})
     clock, random, counter = SystemClock(), SystemRandom(), V4Counter()
     workspace = _workspace(plan)
@@ -81,6 +99,7 @@ def build_parts(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> EngineParts
         config=config,
         catalog=catalog,
         connect=connections.connect,
+        missing_key=lambda card: missing_key(plan, card),
         warm=lambda card: _warm(card, connections, index),
         toolbox=_toolbox(plan, workspace, commands),
         commands=commands,
@@ -107,7 +126,7 @@ def build_parts(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> EngineParts
         sessions=sessions,
         index=index,
         can_ask=not plan.is_headless,
-        interrupted=_interrupted(checkpoints),
+        interrupted=(*_interrupted(checkpoints), *passed_over),
     )
 
 

@@ -27,8 +27,22 @@ def serve_demo(words: list[str]) -> int:
         metavar="N",
         help="pace of the answers (default 100; 0: full speed)",
     )
+    parser.add_argument(
+        "--faults", type=float, default=0.0, metavar="SHARE", help="let this share of the requests fail, 0 to 1"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="chance that is the same each time (default 0)"
+    )
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write down every request, a JSON object a line")
     flags = parser.parse_args(words)
-    options = ServerOptions(port=flags.port, scenario=flags.scenario, tokens_per_second=flags.tokens_per_second)
+    options = ServerOptions(
+        port=flags.port,
+        scenario=flags.scenario,
+        tokens_per_second=flags.tokens_per_second,
+        faults=flags.faults,
+        seed=flags.seed,
+        record=flags.record,
+    )
     try:
         serve(options, _load_counter)
     except DstermError as error:

@@ -17,13 +17,15 @@ from dsterm.boot.trust import settle_trust
 from dsterm.core.config import Config
 from dsterm.core.errors import UsageError
 from dsterm.store.paths import Paths, find_paths
+from dsterm.store.setting_values import is_place
 from dsterm.store.settings import TIGHTENING, Settings, load_settings
 from dsterm.store.trust import TrustBook
 
 
 @dataclass(frozen=True)
 class LaunchPlan:
-    """A run, settled: `folder` is the workspace, `notices` are for the user, `chose_*` what flags said for a resumed session.
+    """A run, settled: `folder` is the workspace, `notices` are for the user, `chose_*` what flags said for a resumed session
+    (an address is that of a provider, so it chooses that one too).
 
     `trust` is what the user granted anywhere; `must_ask_trust` says that this folder is unknown: it counts as not trusted until
     `with_trust` brings the answer. `proposed_checks` are what a trusted project would have run; `extra_roots` are the folders,
@@ -42,6 +44,7 @@ class LaunchPlan:
     is_saved: bool
     resume_latest: bool
     resume_id: str | None
+    chose_provider: bool
     chose_model: bool
     chose_mode: bool
     notices: tuple[str, ...]
@@ -51,6 +54,8 @@ class LaunchPlan:
     chosen: Mapping[str, object]
     proposed_checks: tuple[str, ...] = ()
     extra_roots: tuple[Path, ...] = ()
+    json_schema: Path | None = None
+    wants_json_object: bool = False
 
 
 def plan_launch(flags: argparse.Namespace, environment: Mapping[str, str]) -> LaunchPlan:
@@ -81,6 +86,7 @@ def plan_launch(flags: argparse.Namespace, environment: Mapping[str, str]) -> La
         is_saved=not flags.no_save,
         resume_latest=flags.resume_latest,
         resume_id=flags.resume,
+        chose_provider=flags.demo or flags.provider is not None or flags.base_url is not None,
         chose_model=flags.model is not None,
         chose_mode=flags.mode is not None,
         notices=notices,
@@ -90,6 +96,8 @@ def plan_launch(flags: argparse.Namespace, environment: Mapping[str, str]) -> La
         chosen=chosen,
         proposed_checks=settings.proposed_checks,
         extra_roots=extra_roots,
+        json_schema=None if flags.json_schema is None else Path(flags.json_schema),
+        wants_json_object=flags.json_object,
     )
 
 
@@ -126,12 +134,25 @@ def _chosen(flags: argparse.Namespace) -> dict[str, object]:
         "append_system_prompt": flags.append_system_prompt,
         "allowed_tools": flags.allowed_tools or None,
         "disallowed_tools": flags.disallowed_tools or None,
+        **_fallbacks(flags),
         "add_dirs": [_named_folder(name) for name in flags.add_dirs] or None,
         "sandbox": False if flags.no_sandbox else None,
         "sandbox_network": True if flags.allow_network else None,
         "mouse": False if flags.no_mouse else None,
         "debug": True if flags.debug else None,
     }
+
+
+def _fallbacks(flags: argparse.Namespace) -> dict[str, object]:
+    """What --fallback says: whatever model is chosen, these go on, and nobody is asked."""
+    places = tuple(flags.fallback)
+    for place in places:
+        if not is_place(place):
+            raise UsageError(f"--fallback can't be {place!r}; give PROVIDER/MODEL, as in --fallback deepseek/flash.")
+    if not places:
+        return {}
+    models = {"pro", "flash", *([flags.model] if flags.model else [])}
+    return {"fallbacks": dict.fromkeys(sorted(models), places), "fallback": "always"}
 
 
 def _check_combination(flags: argparse.Namespace) -> None:
@@ -141,6 +162,11 @@ def _check_combination(flags: argparse.Namespace) -> None:
         raise UsageError("--continue and --resume exclude each other; leave one out.")
     if flags.no_save and (flags.resume_latest or flags.resume is not None):
         raise UsageError("--no-save keeps nothing, so it can't go on with a session; leave one out.")
+    wants_json = flags.json_schema is not None or flags.json_object
+    if wants_json and not flags.headless:
+        raise UsageError("--json-schema and --json-object go with -p; add -p, or leave them out.")
+    if flags.json_schema is not None and flags.json_object:
+        raise UsageError("--json-schema and --json-object exclude each other; leave one out.")
     if flags.output_format and not flags.headless:
         raise UsageError("--output-format goes with -p; add -p, or leave it out.")
 

@@ -66,7 +66,12 @@ class FirstStart:
 
 def settle_first_start(plan: LaunchPlan) -> LaunchPlan | None:
     """`plan` with a provider that can be used: as it is, or as chosen on the first page; None when the user left."""
-    catalog = load_catalog(plan.paths.catalog_file, base_url=plan.config.base_url, demo_url="http://127.0.0.1/v1")
+    catalog = load_catalog(
+        plan.paths.catalog_file,
+        base_url=plan.config.base_url,
+        provider=plan.config.provider,
+        demo_url="http://127.0.0.1/v1",
+    )
     card = catalog.provider(plan.config.provider)
     if not card.needs_key or find_key(card, plan.environment, plan.paths) is not None:
         return plan
@@ -81,8 +86,11 @@ def settle_first_start(plan: LaunchPlan) -> LaunchPlan | None:
     if choice.words:
         sys.stderr.write(f"{choice.words}\n")
     provider = "demo" if start.chose_demo else choice.provider
-    config = msgspec.structs.replace(plan.config, provider=provider)
-    return dataclasses.replace(plan, config=config, is_demo=provider == "demo")
+    # An address that was given is not that of another provider, whose key would go there.
+    address = plan.config.base_url if provider == plan.config.provider else ""
+    config = msgspec.structs.replace(plan.config, provider=provider, base_url=address)
+    chose_provider = plan.chose_provider or provider != plan.config.provider
+    return dataclasses.replace(plan, config=config, is_demo=provider == "demo", chose_provider=chose_provider)
 
 
 def offer_sample(plan: LaunchPlan) -> LaunchPlan:

@@ -73,14 +73,17 @@ def _answer_once(plan: LaunchPlan, keys: KnownKeys) -> int:
 
 
 async def _run_headless(plan: LaunchPlan, keys: KnownKeys, prompt: str, data: str) -> int:
+    from dsterm.headless.answer_format import read_format
     from dsterm.headless.run import HeadlessJob, OutputFormat, run_headless
 
+    wanted = await read_format(plan.json_schema, is_object=plan.wants_json_object)
     async with AsyncExitStack() as stack:
         engine = await open_engine(plan, keys, stack)
         output = OutputFormat(plan.output_format or OutputFormat.TEXT)
         await asyncio.to_thread(engine.warm)
         collect_garbage_from_here()
-        return await run_headless(engine, HeadlessJob(prompt=prompt, data=data, attachments=plan.attachments), output)
+        job = HeadlessJob(prompt=prompt, data=data, attachments=plan.attachments, answer_format=wanted)
+        return await run_headless(engine, job, output)
 
 
 async def open_engine(plan: LaunchPlan, keys: KnownKeys, stack: AsyncExitStack) -> Engine:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import msgspec
+
+from dsterm.core.models import Probed, ThinkingMode
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +22,31 @@ class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
     input: Decimal | None = None
     output: Decimal | None = None
     cache_read: Decimal | None = None
+
+
+class FetchedList(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server at `origin` (`https://api.novita.ai`) listed as `provider` on the day `on`."""
+
+    provider: str
+    origin: str
+    on: date
+    models: tuple[ListedModel, ...]
+
+
+class ProbedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found out about the model `id`; `bodies` are what to send for the modes that the catalog's own did not switch."""
+
+    id: str
+    found: Probed
+    bodies: dict[ThinkingMode, dict[str, msgspec.Raw]] = {}
+
+
+class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found out with a few requests to the server at `origin` as `provider`."""
+
+    provider: str
+    origin: str
+    models: tuple[ProbedModel, ...]
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):

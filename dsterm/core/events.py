@@ -22,7 +22,7 @@ from dsterm.core.command_events import (
 )
 from dsterm.core.messages import AssistantMessage, ToolCall
 from dsterm.core.models import Cost, Forecast, PermissionMode, Price, ThinkingMode, Usage
-from dsterm.core.provider import Failure, StopReason
+from dsterm.core.provider import Failure, LeakedMarkup, StopReason
 from dsterm.core.questions import QuestionAnswered, QuestionAsked
 from dsterm.core.repo_events import RepoAttached, RepoDetached
 from dsterm.core.tools import Effect, Plan, Task, ToolResult
@@ -31,10 +31,13 @@ from dsterm.core.wire_events import FellBack, Intervened, StepStalled
 
 
 class TurnStarted(msgspec.Struct, frozen=True, kw_only=True, tag="TurnStarted"):
-    """The user sent a prompt; on disk before anything is sent. `note` is what dsterm adds for the model alone."""
+    """The user sent a prompt; on disk before anything is sent. `note` is what dsterm adds for the model alone, `mode` is what
+    this turn alone is sent in; None: the mode that is chosen.
+    """
 
     prompt: str
     note: str = ""
+    mode: ThinkingMode | None = None
 
 
 class Steered(msgspec.Struct, frozen=True, kw_only=True, tag="Steered"):
@@ -45,7 +48,7 @@ class Steered(msgspec.Struct, frozen=True, kw_only=True, tag="Steered"):
 
 
 class TurnEnd(StrEnum):
-    """Why a turn is over."""
+    """Why a turn is over. UNFIT: the answer is not the JSON that was asked for."""
 
     ANSWERED = "answered"
     INTERRUPTED = "interrupted"
@@ -53,6 +56,7 @@ class TurnEnd(StrEnum):
     BUDGET = "budget"
     MAX_TURNS = "max-turns"
     CUT = "cut"
+    UNFIT = "unfit"
 
 
 class TurnEnded(msgspec.Struct, frozen=True, kw_only=True, tag="TurnEnded"):
@@ -63,10 +67,8 @@ class TurnEnded(msgspec.Struct, frozen=True, kw_only=True, tag="TurnEnded"):
 
 
 class StepStarted(msgspec.Struct, frozen=True, kw_only=True, tag="StepStarted"):
-    """A request is about to be sent.
-
-    `digest` names the bytes of its system text, tools and messages; `broke` says why it is not the request before it with more
-    messages behind (the mode, the model, ...), empty where it is.
+    """A request is about to be sent. `digest` names the bytes of its system text, tools and messages; `broke` says why it is not
+    the request before it with more messages behind (the mode, the model, ...), empty where it is.
     """
 
     provider: str
@@ -80,11 +82,12 @@ class StepStarted(msgspec.Struct, frozen=True, kw_only=True, tag="StepStarted"):
 
 
 class StepRetried(msgspec.Struct, frozen=True, kw_only=True, tag="StepRetried"):
-    """The request failed and is sent again after `wait` seconds; what it had streamed is void."""
+    """The request failed; it is sent again after `wait` seconds, up to `limit` times (0: not said). What it streamed is void."""
 
     attempt: int
     wait: float
     cause: str
+    limit: int = 0
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +102,7 @@ class StepEnded(msgspec.Struct, frozen=True, kw_only=True, tag="StepEnded"):
     """The answer is complete, or will not come; `cost` None means unknown, `price` is the row it was billed with.
 
     `model` is the one that answered, `response_id` what the server calls the answer. `has_reasoned` is None where nothing came.
+    `leaked` is the markup of tool calls that was taken out of the answer.
     """
 
     stop: StopReason
@@ -111,6 +115,7 @@ class StepEnded(msgspec.Struct, frozen=True, kw_only=True, tag="StepEnded"):
     timings: Timings = Timings()
     failure: Failure | None = None
     is_demo: bool = False
+    leaked: tuple[LeakedMarkup, ...] = ()
 
 
 class TextDelta(msgspec.Struct, frozen=True, tag="TextDelta"):

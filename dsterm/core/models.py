@@ -53,7 +53,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
 class PeakHours(msgspec.Struct, frozen=True, kw_only=True):
     """Hours of the week, in UTC, in which the full price holds: from `begins` to `ends` (not included) on each of `days`,
-    0 is Monday.
+    0 is Monday. An end of 00:00 is the end of the day.
     """
 
     days: tuple[int, ...]
@@ -63,7 +63,9 @@ class PeakHours(msgspec.Struct, frozen=True, kw_only=True):
     def hold(self, moment: datetime) -> bool:
         """Whether `moment`, which has a zone, lies in them."""
         there = moment.astimezone(UTC)
-        return there.weekday() in self.days and self.begins <= there.time() < self.ends
+        if there.weekday() not in self.days or there.time() < self.begins:
+            return False
+        return there.time() < self.ends or self.ends == time()
 
 
 class PrefixLoss(StrEnum):
@@ -74,11 +76,24 @@ class PrefixLoss(StrEnum):
     EVERYTHING = "everything"
 
 
+class Probed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a few requests found out about a model, on the day `on`: which modes did what they say (`honoured`), which did not,
+    whether a repeated prompt was read from the cache, and in units of how many tokens; None is not known.
+    """
+
+    on: date
+    honoured: tuple[ThinkingMode, ...] = ()
+    not_honoured: tuple[ThinkingMode, ...] = ()
+    has_cache: bool | None = None
+    cache_unit: int | None = None
+
+
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     """One model at one provider: its limits in tokens, its price, and what to send for each thinking mode.
 
     Where `off_peak` is given, `price` holds in `peak_hours` and `off_peak` outside of them. `source` and `since` say where the
-    limits come from and of which day they are.
+    limits come from and of which day they are. `mode_alternatives` are other ways to ask for a mode, worth a try where the one
+    in `mode_bodies` does nothing.
     """
 
     id: str
@@ -91,6 +106,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     off_peak: Price | None = None
     peak_hours: tuple[PeakHours, ...] = ()
     mode_bodies: dict[ThinkingMode, dict[str, msgspec.Raw]] = {}
+    mode_alternatives: dict[ThinkingMode, tuple[dict[str, msgspec.Raw], ...]] = {}
+    probed: Probed | None = None
     source: str = ""
     since: date | None = None
 
@@ -113,6 +130,7 @@ class PageForm(StrEnum):
     DEEPSEEK = "deepseek"
     OPENROUTER = "openrouter"
     SILICONFLOW = "siliconflow"
+    DEEPINFRA = "deepinfra"
     PLAIN = "plain"
 
 

@@ -36,7 +36,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StopReason(StrEnum):
-    """Why a stream ended; the first five are the API's own words."""
+    """Why a stream ended; the first five are the API's own words. LOOPED: dsterm stopped reasoning that repeated itself."""
 
     STOP = "stop"
     TOOL_CALLS = "tool_calls"
@@ -45,6 +45,7 @@ class StopReason(StrEnum):
     INSUFFICIENT_RESOURCE = "insufficient_system_resource"
     CUT = "cut"
     INTERRUPTED = "interrupted"
+    LOOPED = "looped"
     FAILED = "failed"
 
 
@@ -106,6 +107,10 @@ class TextPiece(msgspec.Struct, frozen=True):
     text: str
 
 
+class WasReasoning(msgspec.Struct, frozen=True):
+    """What came as the answer so far was reasoning: only now did the server send the tag that ends it."""
+
+
 class ToolCallPiece(msgspec.Struct, frozen=True, kw_only=True):
     """More of the tool call at `index`: its id and name come with the first piece, its arguments in any number of them."""
 
@@ -147,7 +152,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     raw: str = ""
 
 
-Delta = ReasoningPiece | TextPiece | ToolCallPiece | Alive | UsagePiece | ServedBy | LeakedMarkup | Ended
+Delta = ReasoningPiece | TextPiece | WasReasoning | ToolCallPiece | Alive | UsagePiece | ServedBy | LeakedMarkup | Ended
 
 
 class Provider(Protocol):

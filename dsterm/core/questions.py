@@ -7,6 +7,9 @@ import msgspec
 from dsterm.core.review import FileReview
 from dsterm.core.tools import Plan
 
+REFUSAL = "deny"
+"""The answer of the option that says no."""
+
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
     """One way to answer a question: the key to press, the answer it gives, and its words. `wants_text` asks for a reason."""
@@ -29,6 +32,11 @@ class QuestionAsked(msgspec.Struct, frozen=True, kw_only=True, tag="QuestionAske
     call_id: str = ""
     plan: Plan | None = None
     reasons: tuple[str, ...] = ()
+
+    @property
+    def refusal(self) -> Option | None:
+        """The option that says no; None where nothing waits for a yes, so that Esc is not for the question."""
+        return next((option for option in self.options if option.wants_text or option.answer == REFUSAL), None)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

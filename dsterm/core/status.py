@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from dsterm.core.messages import Pack
-from dsterm.core.models import ModelCard, PermissionMode, ThinkingMode
+from dsterm.core.models import Forecast, ModelCard, PermissionMode, ThinkingMode
 from dsterm.core.tools import Task
 
 
@@ -22,7 +22,8 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot of the engine. Tokens: `context_tokens` fill the window of `model.context_window`; `hit_share` is 0 to 1,
     of the last request, None before the first. `sandbox` names what confines commands, empty where nothing does, None until
-    that is known. `switch_note` says what an unsent change of model or mode costs.
+    that is known. `switch_note` says what an unsent change of model or mode costs. `answer_now` is there while a turn that was
+    stopped in mid-reasoning can be answered at once, without more of it: what that request sends.
     """
 
     session_id: str
@@ -39,6 +40,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     session: Spend = Spend()
     is_running: bool = False
     switch_note: str = ""
+    answer_now: Forecast | None = None
     packs: tuple[Pack, ...] = ()
     tasks: tuple[Task, ...] = ()
     is_saved: bool = True

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from dsterm.core.models import Price
+
 
 class Intervention(StrEnum):
     """What dsterm did without being asked, because of what a model or a server did."""
@@ -35,13 +37,17 @@ class Intervened(msgspec.Struct, frozen=True, kw_only=True, tag="Intervened"):
 
 
 class FellBack(msgspec.Struct, frozen=True, kw_only=True, tag="FellBack"):
-    """Another provider or model goes on, because the former one is overloaded or out of reach; `/back` undoes it."""
+    """Another provider or model goes on, because the former one is overloaded or out of reach; `/back` undoes it.
+
+    `price` is what it costs now, None where that is not known.
+    """
 
     from_provider: str
     from_model: str
     provider: str
     model: str
     cause: str
+    price: Price | None = None
 
 
 class StepStalled(msgspec.Struct, frozen=True, kw_only=True, tag="StepStalled"):

@@ -91,6 +91,19 @@ def call_start(index: int, call: SentCall) -> dict[str, object]:
     return {"tool_calls": [identity | {"type": "function", "function": {"name": call.name, "arguments": ""}}]}
 
 
-def call_fragment(index: int, arguments: str) -> dict[str, object]:
-    """The delta with more of a tool call's arguments."""
-    return {"tool_calls": [{"index": index, "function": {"arguments": arguments}}]}
+def call_fragment(index: int, arguments: str, late_id: str = "") -> dict[str, object]:
+    """The delta with more of a tool call's arguments, and with its id where that was not sent before."""
+    identity: dict[str, object] = {"index": index} | ({"id": late_id} if late_id else {})
+    return {"tool_calls": [identity | {"function": {"arguments": arguments}}]}
+
+
+def call_deltas(
+    index: int, call: SentCall, *, omits_id: bool, is_id_late: bool
+) -> Iterator[tuple[int, dict[str, object]]]:
+    """The deltas of one tool call, each with how much of the call it brings: 1 for its name, then characters of arguments."""
+    has_id_first = not (omits_id or is_id_late)
+    yield 1, call_start(index, call if has_id_first else msgspec.structs.replace(call, id=""))
+    late_id = "" if omits_id or has_id_first else call.id
+    for fragment in fragments(call.arguments):
+        yield len(fragment), call_fragment(index, fragment, late_id)
+        late_id = ""

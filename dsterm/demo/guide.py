@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from dsterm.core.models import ThinkingMode
+from dsterm.demo.answer_form import answer_form, formed
 from dsterm.demo.change_review import review_change
 from dsterm.demo.commit_words import commit_message, wants_commit_message
 from dsterm.demo.locate import file_in
@@ -80,6 +81,9 @@ def answer(request: ChatRequest) -> Reply:
         return Reply(text=commit_message(request))
     talk = talk_of(request)
     step = _decide(talk)
+    form = answer_form(request)
+    if form is not None and not step.calls:
+        return Reply(reasoning=_reasoning(talk, step), text=formed(form, FIRST_LINE))
     opening = f"{FIRST_LINE}\n\n" if talk.is_first else ""
     return Reply(reasoning=_reasoning(talk, step), text=f"{opening}{step.text}".rstrip("\n"), tool_calls=step.calls)
 

@@ -8,12 +8,17 @@ from dsterm.core.models import ThinkingMode, Usage
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One request; `finish_reason` is empty, and `is_complete` false, when the client did not get the end of the answer."""
+    """One request, billed as `served` for what was generated; `model` is the one that was asked for.
+
+    `id` is what the answer is called on the wire. `finish_reason` is empty, and `is_complete` false, when the client did not get
+    the end of the answer.
+    """
 
     id: str
     model: str
     mode: ThinkingMode
     usage: Usage
+    served: str = ""
     finish_reason: str = ""
     is_complete: bool = False
 

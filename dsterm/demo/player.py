@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import Protocol
 
@@ -11,7 +11,7 @@ import msgspec
 
 from dsterm.core.models import Usage
 from dsterm.demo import chunks
-from dsterm.demo.reply import Comment, Drop, End, Fault, Malformed, Reply, Stall, StreamError, UsagePlace
+from dsterm.demo.reply import Comment, Drop, End, Fault, Malformed, Reply, Reset, Stall, StreamError, UsagePlace
 from dsterm.demo.request import SentCall
 
 _FULL_WRITE = 65_536
@@ -55,7 +55,11 @@ class Gone(Exception):
 
 
 class Dropped(Exception):
-    """The reply wants the connection closed in mid-answer."""
+    """The reply wants the connection closed in mid-answer; `is_reset`: without the manners of a proper end."""
+
+    def __init__(self, *, is_reset: bool) -> None:
+        super().__init__()
+        self.is_reset = is_reset
 
 
 class _Ended(Exception):
@@ -67,7 +71,7 @@ _Chunk = tuple[str, int, bytes]
 
 
 class Player:
-    """One streamed answer; `output` is what has been generated so far."""
+    """One streamed answer; `output` is what has been generated so far, `has_failed` says that the reply broke it off itself."""
 
     def __init__(self, answer: Answer, envelope: chunks.Envelope, connection: Connection) -> None:
         self._answer = answer
@@ -79,6 +83,7 @@ class Player:
         self._started = time.monotonic()
         self._lengths = {"reasoning": 0, "text": 0, "call": 0}
         self._is_complete = False
+        self.has_failed = False
 
     @property
     def output(self) -> Output:
@@ -87,7 +92,7 @@ class Player:
         return Output(
             reasoning=answer.reasoning[: self._lengths["reasoning"]],
             text=answer.text[: self._lengths["text"]],
-            calls=answer.calls[: self._lengths["call"]],
+            calls=_written(answer.calls, self._lengths["call"]),
             is_complete=self._is_complete,
         )
 
@@ -116,11 +121,8 @@ class Player:
             yield from self._texts("reasoning", reply.reasoning, reply.reasoning_repeat)
         yield from self._texts("text", reply.text, reply.repeat)
         for index, call in enumerate(answer.calls):
-            sent = msgspec.structs.replace(call, id="") if reply.omits_ids else call
-            deltas = [chunks.call_start(index, sent)]
-            deltas += [chunks.call_fragment(index, fragment) for fragment in chunks.fragments(call.arguments)]
-            yield from (("", 0, envelope.delta(delta)) for delta in deltas[:-1])
-            yield "call", 1, envelope.delta(deltas[-1])
+            deltas = chunks.call_deltas(index, call, omits_id=reply.omits_ids, is_id_late=reply.late_ids)
+            yield from (("call", length, envelope.delta(delta)) for length, delta in deltas)
 
     def _texts(self, channel: str, text: str, times: int) -> Iterator[_Chunk]:
         """The pieces of `text`, over and over; each is encoded once."""
@@ -164,6 +166,7 @@ class Player:
             await self._commit(self._faults.pop(0))
 
     async def _commit(self, fault: Fault) -> None:
+        self.has_failed |= not isinstance(fault, Stall | Comment)
         match fault:
             case Stall(seconds=seconds):
                 await self._flush()
@@ -180,9 +183,9 @@ class Player:
                 raise _Ended
             case End():
                 raise _Ended
-            case Drop():
+            case Drop() | Reset():
                 await self._flush()
-                raise Dropped
+                raise Dropped(is_reset=isinstance(fault, Reset))
 
     async def _pause(self, seconds: float) -> None:
         """Time that the reply loses: what follows is not sent faster to make up for it."""
@@ -199,8 +202,20 @@ class Player:
         self._buffer += self._envelope.finish(delta, answer.finish_reason, figures if is_here else None)
         if place in {UsagePlace.TRAILING, UsagePlace.BOTH}:
             self._buffer += self._envelope.trailer(figures)
-        self._buffer += chunks.DONE
+        if not answer.reply.omits_done:
+            self._buffer += chunks.DONE
         await self._flush()
+
+
+def _written(calls: Sequence[SentCall], length: int) -> tuple[SentCall, ...]:
+    """The calls that `length` has brought: 1 for each name, then the characters of its arguments; the last may be in part."""
+    written = []
+    for call in calls:
+        if length <= 0:
+            break
+        written.append(msgspec.structs.replace(call, arguments=call.arguments[: length - 1]))
+        length -= 1 + len(call.arguments)
+    return tuple(written)
 
 
 def _inside_characters(data: bytes) -> Iterator[bytes]:

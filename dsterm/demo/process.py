@@ -19,6 +19,9 @@ from typing import IO
 import msgspec
 
 from dsterm.core.errors import ProviderError, UsageError
+from dsterm.demo.models import MODEL_IDS
+from dsterm.demo.random_faults import RandomFaults
+from dsterm.demo.recording import Recording
 from dsterm.demo.scenario import Script, load_scenario
 from dsterm.demo.tokens import Count, Tokens
 
@@ -26,11 +29,18 @@ _HOST = "127.0.0.1"
 
 
 class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How to serve: `port` 0 is any free one; `tokens_per_second` is the pace of the guide, 0 is full speed."""
+    """How to serve: `port` 0 is any free one; `tokens_per_second` is the pace of the guide, 0 is full speed.
+
+    `faults` is the share of requests that go wrong by chance, 0 to 1, as `seed` will have it; `record` is a file that every
+    request is written down in.
+    """
 
     port: int = 0
     scenario: Path | None = None
     tokens_per_second: float = 100.0
+    faults: float = 0.0
+    seed: int = 0
+    record: Path | None = None
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,12 +58,15 @@ def serve(options: ServerOptions, load_counter: Callable[[], Count]) -> None:
     script = Script(load_scenario(options.scenario)) if options.scenario else None
     if options.tokens_per_second < 0:
         raise UsageError("Tokens per second can't be below 0; 0 is full speed.")
+    if not 0 <= options.faults <= 1:
+        raise UsageError("The share of faults must be between 0 and 1.")
+    Recording(options.record).check()
     listener = _listen(options.port)
     # The line comes before the HTTP library is loaded: whoever connects meanwhile waits in the socket's queue.
     ready = Ready(url=f"http://{_HOST}:{listener.getsockname()[1]}/v1", pid=os.getpid())
     sys.stdout.write(msgspec.json.encode(ready).decode() + "\n")
     sys.stdout.flush()
-    asyncio.run(_run(listener, options.tokens_per_second, script, load_counter))
+    asyncio.run(_run(listener, options, script, load_counter))
 
 
 def _listen(port: int) -> socket.socket:
@@ -70,13 +83,18 @@ def _listen(port: int) -> socket.socket:
 
 
 async def _run(
-    listener: socket.socket, tokens_per_second: float, script: Script | None, load_counter: Callable[[], Count]
+    listener: socket.socket, options: ServerOptions, script: Script | None, load_counter: Callable[[], Count]
 ) -> None:
     tokens = Tokens(load_counter)
     from dsterm.demo.server import Circumstances, DemoServer, http_server  # noqa: PLC0415 - loads the HTTP library
 
     circumstances = Circumstances(
-        tokens_per_second=tokens_per_second, script=script, now=time.time, new_id=lambda: uuid.uuid4().hex[:16]
+        tokens_per_second=options.tokens_per_second,
+        script=script,
+        now=time.time,
+        new_id=lambda: uuid.uuid4().hex[:16],
+        faults=RandomFaults(options.faults, options.seed, MODEL_IDS) if options.faults else None,
+        recording=Recording(options.record),
     )
     server = http_server(DemoServer(circumstances, tokens).app())
 

@@ -93,7 +93,11 @@ class Drop(_Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="d
     """The connection is closed in the middle of the answer."""
 
 
-Fault = Stall | Comment | Malformed | StreamError | End | Drop
+class Reset(_Fault, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="reset"):
+    """The connection is reset in the middle of the answer, as by a server that crashed."""
+
+
+Fault = Stall | Comment | Malformed | StreamError | End | Drop | Reset
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,7 +105,9 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `tokens_per_second` 0 is full speed, None the speed of the server; `times` is how many requests get this reply (0: any
     number); `match` is a regular expression that the newest words of the user must contain. `finish_reason` None follows
-    from the tool calls. `omits_ids` leaves the ids of tool calls out, `splits_characters` cuts writes inside of them.
+    from the tool calls. `omits_ids` leaves the ids of tool calls out, `late_ids` sends them with the arguments only,
+    `omits_done` ends without `[DONE]`, `splits_characters` cuts writes inside of characters; with `hangs_up` the connection is
+    reset before anything is answered.
     """
 
     match: str = ""
@@ -118,5 +124,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     model: str = ""
     refusal: Refusal | None = None
     faults: tuple[Fault, ...] = ()
+    hangs_up: bool = False
     omits_ids: bool = False
+    late_ids: bool = False
+    omits_done: bool = False
     splits_characters: bool = False

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from dsterm.demo.player import Connection, Dropped, Gone
+from dsterm.demo.resets import reset_connection
 
 _HEADERS = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
 
@@ -49,10 +50,21 @@ class PlayedResponse(Response):
             with suppress(Gone):
                 await self._play(StreamConnection(send, gone))
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except Dropped:
-            return
+        except Dropped as dropped:
+            if dropped.is_reset:
+                reset_connection(scope)
+                await gone
         finally:
             gone.cancel()
+
+
+class HangUp(Response):
+    """A response that never comes: the connection is reset instead."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Reset the connection and wait until it is gone."""
+        reset_connection(scope)
+        await _until_gone(receive)
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -1,4 +1,8 @@
-"""The rules that a well-formed request must keep, refused in the words of the official server."""
+"""The rules that a well-formed request must keep, refused in the words of the official server.
+
+Where hosts differ the strictest counts: reasoning is wanted on every answer of a conversation with tools, an empty text is no
+reasoning, and system text stands at the front and nowhere else, since behind it every host loses the cached prompt.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from dsterm.core.models import ThinkingMode
+from dsterm.demo.answer_form import answer_form
 from dsterm.demo.request import BadRequest, ChatRequest, Role, SentMessage
 
 CONTEXT_WINDOW = 1_048_576
@@ -33,7 +38,7 @@ def check_request(request: ChatRequest, models: Sequence[str]) -> None:
     _check_tools(request)
     _check_history(request.messages)
     if request.mode is not ThinkingMode.NON_THINK:
-        _check_reasoning(request.messages)
+        _check_reasoning(request.messages, is_wanted_everywhere=bool(request.tools))
 
 
 def output_limit(request: ChatRequest, prompt_tokens: int) -> int:
@@ -68,18 +73,17 @@ def _check_parameters(request: ChatRequest) -> None:
         raise BadRequest(
             f"Invalid 'stop[{place}]': empty string. Expected a string with minimum length 1, but got an empty string instead."
         )
-    wanted = parameters.get("response_format")
-    if isinstance(wanted, dict) and wanted.get("type") == "json_object":
-        texts = " ".join(message.text or "" for message in request.messages)
-        if "json" not in texts.lower():
-            raise BadRequest(
-                "Prompt must contain the word 'json' in some form to use 'response_format' of type 'json_object'."
-            )
+    answer_form(request)
 
 
 def _check_tools(request: ChatRequest) -> None:
     names = [tool.name for tool in request.tools]
     for number, name in enumerate(names):
+        if not name:
+            raise BadRequest(
+                f"Invalid 'tools[{number}].function.name': empty string. Expected a string with minimum length 1, "
+                "but got an empty string instead."
+            )
         if not _TOOL_NAME.fullmatch(name):
             raise BadRequest(
                 f"Invalid 'tools[{number}].function.name': string does not match pattern. "
@@ -119,6 +123,8 @@ def _chosen_name(choice: dict[str, object]) -> str:
 
 def _check_history(messages: Sequence[SentMessage]) -> None:
     """Every tool call has exactly one result, right behind it; every assistant message says or does something."""
+    if any(message.role is Role.SYSTEM for message in messages[1:]):
+        raise BadRequest("dsterm's demo takes one message with role 'system' only, and only as the first one.")
     waiting: list[str] = []
     for number, message in enumerate(messages):
         if message.role is Role.TOOL:
@@ -159,10 +165,10 @@ def _asked(message: SentMessage, number: int) -> list[str]:
     return names
 
 
-def _check_reasoning(messages: Sequence[SentMessage]) -> None:
-    """Answers since the newest user message must bring their reasoning; an empty text counts as missing, as at Novita."""
+def _check_reasoning(messages: Sequence[SentMessage], *, is_wanted_everywhere: bool) -> None:
+    """Answers, or those since the newest user message, must bring their reasoning; an empty text counts as missing."""
     for message in reversed(messages):
-        if message.role is Role.USER:
+        if message.role is Role.USER and not is_wanted_everywhere:
             return
         if message.role is Role.ASSISTANT and not message.reasoning:
             raise BadRequest("The `reasoning_content` in the thinking mode must be passed back to the API.")

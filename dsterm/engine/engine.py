@@ -9,8 +9,9 @@ from dsterm.context.data_marks import mark_data
 from dsterm.core.command_events import JobChanged
 from dsterm.core.commands import Job, JobState
 from dsterm.core.errors import DstermError, UsageError
-from dsterm.core.events import Envelope, NoticeLevel
-from dsterm.core.models import ModelCard, ThinkingMode
+from dsterm.core.events import Envelope, NoticeLevel, TurnEnded
+from dsterm.core.models import ModelCard, ProviderCard, ThinkingMode
+from dsterm.core.provider import ResponseFormat
 from dsterm.core.questions import Answer
 from dsterm.core.review import ProposedFile
 from dsterm.core.status import Status
@@ -24,6 +25,9 @@ from dsterm.engine.slash.builtin_commands import BuiltinCommands
 from dsterm.engine.slash.commands import CommandSpec, command_name, find_command, words_for
 from dsterm.engine.slash.user_command import run_user_command
 from dsterm.engine.snapshot import snapshot
+from dsterm.engine.steps.answer_now import run_answer_now
+from dsterm.engine.steps.places import same_model
+from dsterm.engine.steps.structured_turn import run_structured
 from dsterm.engine.turn import run_turn
 from dsterm.engine.undoing.rewind import RewindPoint, rewind_points
 from dsterm.store.sessions import SessionSummary
@@ -62,14 +66,45 @@ class Engine:
         """Send the next request to `model`."""
         self._live.choose_model(model)
 
+    def choose(self, provider: str, model: str) -> None:
+        """Send the next request elsewhere: to another provider, another model, or both; empty words leave what there is.
+
+        Without a model it is the same at the other provider, else that of the settings. UsageError for what there is none of.
+        """
+        live, catalog = self._live, self._parts.catalog
+        card = catalog.provider(provider) if provider else live.provider
+        if model:
+            chosen = catalog.model(card.name, model)
+        else:
+            chosen = same_model(live, card) or catalog.model(card.name, self._parts.config.model)
+        if (chosen.provider, chosen.id) != (live.model.provider, live.model.id):
+            live.choose_model(chosen)
+
     def choose_mode(self, mode: ThinkingMode) -> None:
         """Send the next request in `mode`."""
         self._live.choose_mode(mode)
 
-    def run(self, prompt: str, data: str = "") -> AsyncIterator[Envelope]:
-        """One turn: ends with TurnEnded whatever happens. `data` goes with it as data; keys in it are masked."""
+    def run(self, prompt: str, data: str = "", answer_format: ResponseFormat | None = None) -> AsyncIterator[Envelope]:
+        """One turn: ends with TurnEnded whatever happens. `data` goes with it as data; keys in it are masked.
+
+        With `answer_format` the answer is to be that JSON; the turn ends as UNFIT where it is not.
+        """
         masked = self._parts.redact(data) if self._parts.config.mask_secrets else data
-        return self._drive(self._turn(prompt, mark_data("standard input", masked) if masked else ""))
+        marked = mark_data("standard input", masked) if masked else ""
+        if answer_format is not None:
+            return self._drive(self._turns(lambda: run_structured(self._live, prompt, marked, answer_format)))
+        return self._drive(self._turns(lambda: run_turn(self._live, prompt, marked)))
+
+    def answer_now(self) -> AsyncIterator[Envelope]:
+        """Answer a turn that was stopped in mid-reasoning, in Non-think; a Notice says when there is none.
+
+        `status().answer_now` tells when this is offered, and what it sends.
+        """
+
+        async def work() -> None:
+            await self._reported(self._turns(lambda: run_answer_now(self._live)))
+
+        return self._drive(work())
 
     async def command(self, line: str) -> AsyncIterator[Envelope]:
         """A slash command, or a `!command` of the user's own; what goes wrong comes as a Notice.
@@ -129,6 +164,11 @@ class Engine:
     def sessions(self) -> list[SessionSummary]:
         """The sessions of this folder, newest first."""
         return self._opening.sessions()
+
+    @property
+    def provider(self) -> ProviderCard:
+        """Where the next request goes."""
+        return self._live.provider
 
     @property
     def is_demo(self) -> bool:
@@ -201,14 +241,13 @@ class Engine:
             if envelope is not None and self._idle_listener is not None:
                 self._idle_listener(envelope)
 
-    async def _turn(self, prompt: str, data: str) -> None:
+    async def _turns(self, turn: Callable[[], Coroutine[object, object, TurnEnded]]) -> None:
+        """A turn, and those that follow from a plan it makes."""
         self._is_turn_running = True
         try:
-            following: str | None = prompt
-            while following is not None:
-                ended = await run_turn(self._live, following, data)
-                data = ""
-                following = await settle_plan(self._live, ended)
+            ended = await turn()
+            while (following := await settle_plan(self._live, ended)) is not None:
+                ended = await run_turn(self._live, following)
         finally:
             self._is_turn_running = False
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+from msgspec.structs import replace
+
+from dsterm.context.prefix import PrefixChain
 from dsterm.core.command_plan import CommandRule
 from dsterm.core.commands import Job
 from dsterm.core.errors import DiskError, UsageError
@@ -21,14 +24,15 @@ from dsterm.core.events import (
     StepEnded,
     StepStarted,
 )
-from dsterm.core.models import Forecast, ModelCard, PermissionMode, Price, ThinkingMode
-from dsterm.core.provider import Provider
+from dsterm.core.models import Forecast, ModelCard, PermissionMode, Price, ProviderCard, ThinkingMode
+from dsterm.core.provider import Provider, ResponseFormat
 from dsterm.core.tools import Effect
 from dsterm.core.undo_events import Rewound
 from dsterm.engine.journal import Journal
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.engine.questions import PendingQuestions
 from dsterm.engine.session import Session
+from dsterm.engine.steps.learned import Learned
 from dsterm.engine.undoing.change_history import ChangeHistory
 from dsterm.policy.permissions import Rules
 
@@ -73,13 +77,17 @@ class LiveSession:
         self.journal = journal
         self.session = Session(journal.envelopes)
         self.changes = ChangeHistory(journal.envelopes)
-        self.provider = parts.catalog.provider(model.provider)
+        self.learned = Learned(journal.envelopes)
+        self.prefix = PrefixChain()
         self.model = model
         self.mode = mode
         self.permission_mode = parts.config.permission_mode
         self.granted: frozenset[Effect] = frozenset()
         self.granted_calls: frozenset[str] = frozenset()
         self.only_reads = False
+        self.may_fall_back = False
+        self.turn_mode: ThinkingMode | None = None
+        self.answer_format: ResponseFormat | None = None
         self.are_checks_off = False
         self.has_yolo = parts.config.permission_mode is PermissionMode.YOLO
         self.sandbox: str | None = None
@@ -91,11 +99,10 @@ class LiveSession:
         self.repo = RepoState()
         self.forecasts: dict[tuple[object, ...], Forecast] = {}
         self.listener: Callable[[Envelope], None] | None = None
-        self.has_warned_of_reasoning = False
         self.has_warned_of_tree = False
         self.has_warned_of_grants = False
         self._packs: dict[str, str] = {}
-        self._connection: Provider | None = None
+        self._connections: dict[str, Provider] = {}
 
     def emit(self, event: Event) -> None:
         """Record `event`, fold it in, and show it to whoever listens."""
@@ -108,6 +115,7 @@ class LiveSession:
 
     def _fold(self, envelope: Envelope) -> None:
         self.changes.apply(envelope)
+        self.learned.take(envelope.event)
         if isinstance(envelope.event, Rewound):
             self.session = Session(self.journal.envelopes)
             self.forecasts.clear()
@@ -118,14 +126,31 @@ class LiveSession:
         """Say something to the reader."""
         self.emit(Notice(text=text, level=level))
 
+    @property
+    def provider(self) -> ProviderCard:
+        """The provider that the next request goes to."""
+        return self.parts.catalog.provider(self.model.provider)
+
     def connection(self) -> Provider:
-        """The provider, connected on first use; ProviderError when it has no key."""
-        if self._connection is None:
-            self._connection = self.parts.connect(self.provider)
-        return self._connection
+        """The provider, connected on first use and until the session is closed; UsageError when it has no key.
+
+        What runs keeps the one it began with, whatever is chosen meanwhile.
+        """
+        name = self.provider.name
+        if name not in self._connections:
+            self._connections[name] = self.parts.connect(self.provider)
+        return self._connections[name]
+
+    def card(self, model: ModelCard) -> ModelCard:
+        """`model` as it is now: at the price of this hour, with the window that its server named."""
+        fitted = self.learned.fitted(model)
+        if model.off_peak is None:
+            return fitted
+        return replace(fitted, price=model.price_at(self.parts.clock.now()), off_peak=None, peak_hours=())
 
     def choose_model(self, model: ModelCard) -> None:
-        """Send the next request to `model`."""
+        """Send the next request to `model`, at whatever provider; UsageError where that has no address."""
+        self.parts.catalog.provider(model.provider)
         self.model = model
         self.emit(ModelChanged(provider=model.provider, model=model.id))
 
@@ -139,6 +164,11 @@ class LiveSession:
         self.permission_mode = mode
         self.granted, self.granted_calls = frozenset(), frozenset()
         self.emit(PermissionModeChanged(mode=mode))
+
+    @property
+    def sending_mode(self) -> ThinkingMode:
+        """What the next request is sent in: the mode that is chosen, or the one that the running turn has of its own."""
+        return self.turn_mode or self.mode
 
     @property
     def deciding_mode(self) -> PermissionMode:
@@ -193,8 +223,8 @@ class LiveSession:
         return self._packs[digest]
 
     async def close(self) -> None:
-        """Give back the log and the provider's sockets."""
+        """Give back the log and the providers' sockets."""
         self.journal.close()
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
+        for connection in self._connections.values():
+            await connection.close()
+        self._connections.clear()

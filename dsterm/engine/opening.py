@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
+
 from dsterm.core.errors import UsageError
 from dsterm.core.events import Envelope, NoticeLevel
 from dsterm.core.models import ModelCard, ThinkingMode
@@ -15,7 +17,16 @@ from dsterm.engine.masked_log import MaskedLog
 from dsterm.engine.parts import EngineParts
 from dsterm.engine.repair import missing_ends
 from dsterm.engine.session import Session
+from dsterm.llm.catalog import Catalog
 from dsterm.store.sessions import SessionSummary
+
+
+class _Choice(msgspec.Struct, frozen=True):
+    """What a resumed session goes on with; `notice` says why that is not what it ended with."""
+
+    model: ModelCard
+    mode: ThinkingMode
+    notice: str = ""
 
 
 class Opening:
@@ -48,15 +59,18 @@ class Opening:
         envelopes = log.envelopes()
         journal = self._journal(log.id, None)
         journal.load(envelopes, MaskedLog(log, self._parts.redact))
-        live = LiveSession(self._parts, journal, RunTotals(), *self._choice(envelopes))
+        chosen = self._choice(envelopes)
+        live = LiveSession(self._parts, journal, RunTotals(), chosen.model, chosen.mode)
         look = partial(inspect, self._parts.checkpoints)
-        for event in missing_ends(envelopes, live.model, self._parts.counter, look):
+        for event in missing_ends(envelopes, self._parts.catalog.priced, self._parts.counter, look):
             live.emit(event)
         if live.changes.unfinished_undo is not None:
             live.notice(
                 "dsterm was stopped in the middle of /undo, /redo or /rewind; the same again finishes it.",
                 NoticeLevel.WARNING,
             )
+        if chosen.notice:
+            live.notice(chosen.notice, NoticeLevel.WARNING)
         # What an earlier run left open is not this run's spending.
         live.totals = self._totals
         return live
@@ -72,13 +86,31 @@ class Opening:
         """The sessions of this folder, the last used first."""
         return self._parts.sessions.list(self._parts.folder) if self._parts.sessions else []
 
-    def _choice(self, envelopes: list[Envelope]) -> tuple[ModelCard, ThinkingMode]:
-        """Model and mode that the session ended with, where this provider has the model; else those of the settings."""
+    def _choice(self, envelopes: list[Envelope]) -> _Choice:
+        """What the session ended with, where its provider can be asked and has the model; else what the settings say."""
         config, catalog = self._parts.config, self._parts.catalog
-        model = catalog.model(config.provider, config.model)
         session = Session(envelopes)
-        cards = {card.id: card for card in catalog.models(model.provider)}
-        return cards.get(session.model, model), session.mode or config.mode
+        mode = session.mode or config.mode
+        settings = catalog.model(config.provider, config.model)
+        if not session.provider or session.provider == config.provider:
+            return _Choice(_listed(catalog, config.provider, session.model) or settings, mode)
+        trouble = self._why_not(session.provider)
+        model = None if trouble else _listed(catalog, session.provider, session.model)
+        if model is not None:
+            return _Choice(model, mode)
+        trouble = trouble or f"{session.provider} has no {session.model} any more."
+        twin = next((card for card in catalog.models(config.provider) if card.id == session.model), settings)
+        title = catalog.provider(twin.provider).title
+        return _Choice(twin, mode, f"This session was with {session.provider}: {trouble} It goes on with {title}.")
+
+    def _why_not(self, name: str) -> str:
+        """Why the provider called `name` can't be asked in this run, empty when it can."""
+        card = next((card for card in self._parts.catalog.providers if card.name == name), None)
+        if card is None:
+            return "it is not in the catalog any more."
+        if not card.base_url:
+            return "no demo is running." if card.is_demo else "it has no address in this run (--provider, --base-url)."
+        return self._parts.missing_key(card)
 
     def _creator(self, session_id: str) -> Callable[[], Log] | None:
         sessions = self._parts.sessions
@@ -93,3 +125,11 @@ class Opening:
                 self._parts.index.add(session_id, self._parts.folder, envelope)
 
         return Journal(session_id, self._parts.clock, self._parts.new_id, open_log, book)
+
+
+def _listed(catalog: Catalog, provider: str, model_id: str) -> ModelCard | None:
+    """The model with that id at `provider`, of those that it takes; None where it has none such."""
+    try:
+        return catalog.model(provider, model_id) if model_id else None
+    except UsageError:
+        return None

@@ -33,15 +33,24 @@ class RepoState:
 
 
 @dataclass(frozen=True)
+class Patience:
+    """Seconds of a server's silence until the user is told, between two tellings, and until trying again is offered."""
+
+    notice: float = 30.0
+    every: float = 10.0
+    offer: float = 100.0
+
+
+@dataclass(frozen=True)
 class EngineParts:
     """The rooms and services of one engine.
 
-    `connect` raises UsageError when there is no key; `warm` loads, in a thread, what a request needs; `pack` reads a repository
-    and counts it, telling its progress, and takes what looks secret only when its last argument says so; `trust` keeps what the
-    user granted to this project; `proposed_checks` are what the project's own settings would run; `redact` masks what looks like
-    a key, `find_secrets` names it without showing it; `sessions`, `index` and `packs` are None when nothing is to be saved;
-    `can_ask` is False where no one can answer; `interrupted` are sentences about changes that a dsterm before this one was
-    killed in.
+    `connect` raises UsageError when there is no key, which `missing_key` tells beforehand (it may block for seconds); `warm`
+    loads, in a thread, what a request needs; `pack` reads a repository and counts it, telling its progress, and takes what looks
+    secret only when its last argument says so; `trust` keeps what the user granted to this project; `proposed_checks` are what
+    the project's own settings would run; `redact` masks what looks like a key, `find_secrets` names it without showing it;
+    `sessions`, `index` and `packs` are None when nothing is to be saved; `can_ask` is False where no one can answer;
+    `interrupted` are sentences about changes that a dsterm before this one was killed in.
     """
 
     config: Config
@@ -71,6 +80,8 @@ class EngineParts:
     redact: Callable[[str], str] = str
     find_secrets: Callable[[str], tuple[str, ...]] = lambda _text: ()
     is_trusted: bool = True
+    missing_key: Callable[[ProviderCard], str] = lambda _card: ""
     proposed_checks: tuple[str, ...] = ()
     can_ask: bool = True
     interrupted: tuple[str, ...] = ()
+    patience: Patience = Patience()

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dsterm.core.command_plan import Confinement
-from dsterm.core.questions import Answer, Option, QuestionAsked
+from dsterm.core.questions import REFUSAL, Answer, Option, QuestionAsked
 from dsterm.core.review import EDITED, REVIEWED, ProposedFile
 from dsterm.core.tools import Effect, Plan
 
 ONCE = "once"
 SESSION = "session"
 ALWAYS = "always"
-DENY = "deny"
+DENY = REFUSAL
 NOBODY_TO_ASK = "nobody to ask"
 """The summary of a call that needed a yes where none can be given."""
 

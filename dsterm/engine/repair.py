@@ -5,7 +5,7 @@ The disk is only looked at through the function that is handed in, and only for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from dsterm.core.command_events import (
@@ -35,7 +35,7 @@ from dsterm.core.events import (
     TurnStarted,
 )
 from dsterm.core.messages import AssistantMessage, ToolCall
-from dsterm.core.models import Forecast, ModelCard, Usage
+from dsterm.core.models import Forecast, Price, Usage
 from dsterm.core.pricing import cost_of
 from dsterm.core.provider import StopReason
 from dsterm.core.questions import Answer, QuestionAnswered, QuestionAsked
@@ -45,6 +45,9 @@ from dsterm.core.undo_events import ChangesSaved, CheckpointSaved
 from dsterm.engine.calls.aftermath import Inspect
 from dsterm.engine.calls.command_changes import Aftermath
 from dsterm.engine.questions import DENY
+
+Priced = Callable[[str, str, datetime], Price | None]
+"""The price of a provider's model at a moment, None where it is not known."""
 
 
 class _OpenEnds:
@@ -57,7 +60,7 @@ class _OpenEnds:
         self.reasoning = ""
         self.has_message = False
         self.timings = Timings()
-        self._step_at: datetime | None = None
+        self.step_at: datetime | None = None
         self.calls: dict[str, ToolCall] = {}
         self.started: dict[str, Plan | None] = {}
         self.checkpoints: dict[str, CheckpointSaved] = {}
@@ -75,7 +78,7 @@ class _OpenEnds:
                 self.is_turn_open = False
             case StepStarted():
                 self.step, self.content, self.reasoning, self.has_message = event, "", "", False
-                self._step_at, self.timings = envelope.at, Timings()
+                self.step_at, self.timings = envelope.at, Timings()
             case StepRetried():
                 self.content = self.reasoning = ""
             case MessageProgress():
@@ -117,26 +120,24 @@ class _OpenEnds:
 
     def _time(self, at: datetime) -> None:
         """The last sign of life: how long the program was gone afterwards is nobody's thinking."""
-        seconds = (at - self._step_at).total_seconds() if self._step_at else 0.0
+        seconds = (at - self.step_at).total_seconds() if self.step_at else 0.0
         answer = self.timings.first_answer
         if answer is None and self.content:
             answer = seconds
         self.timings = Timings(first_token=0.0, first_answer=answer, total=seconds)
 
 
-def missing_ends(
-    envelopes: Iterable[Envelope], card: ModelCard | None, counter: TokenCounter, inspect: Inspect
-) -> list[Event]:
+def missing_ends(envelopes: Iterable[Envelope], priced: Priced, counter: TokenCounter, inspect: Inspect) -> list[Event]:
     """The events to append to a session that stopped in the middle: what was streamed, marked as cut; its estimated cost at
-    the price of `card`; an answer to every tool call, with what `inspect` finds of the files it was changing; the end of the
-    turn. Empty for a session that ended well.
+    the price that `priced` knows; an answer to every tool call, with what `inspect` finds of the files it was changing; the end
+    of the turn. Empty for a session that ended well.
     """
     open_ends = _OpenEnds()
     for envelope in envelopes:
         open_ends.take(envelope)
     events: list[Event] = [_end_of_command(started) for started in open_ends.commands.values()]
     if open_ends.step is not None:
-        events += _end_of_step(open_ends, open_ends.step, card, counter)
+        events += _end_of_step(open_ends, open_ends.step, priced, counter)
     events += [QuestionAnswered(id=id_, answer=Answer(answer=DENY), by="policy") for id_ in sorted(open_ends.questions)]
     if open_ends.is_plan_open:
         events.append(PlanDecided(decision=PlanDecision.REJECTED))
@@ -154,7 +155,7 @@ def missing_ends(
     return events
 
 
-def _end_of_step(open_ends: _OpenEnds, step: StepStarted, card: ModelCard | None, counter: TokenCounter) -> list[Event]:
+def _end_of_step(open_ends: _OpenEnds, step: StepStarted, priced: Priced, counter: TokenCounter) -> list[Event]:
     events: list[Event] = []
     if not open_ends.has_message and (open_ends.content or open_ends.reasoning):
         message = AssistantMessage(
@@ -170,11 +171,12 @@ def _end_of_step(open_ends: _OpenEnds, step: StepStarted, card: ModelCard | None
         reasoning_tokens=reasoning,
         is_estimate=True,
     )
-    price = card.price if card else None
+    price = priced(step.provider, step.model, open_ends.step_at) if open_ends.step_at else None
     cost = cost_of(usage, price)
     ended = StepEnded(
         stop=StopReason.CUT,
         model=step.model,
+        has_reasoned=bool(open_ends.reasoning.strip()) if open_ends.content or open_ends.reasoning else None,
         usage=usage,
         cost=cost,
         price=price,

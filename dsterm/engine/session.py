@@ -34,6 +34,7 @@ from dsterm.core.messages import Message, Pack, ToolMessage, UserMessage
 from dsterm.core.models import PermissionMode, ThinkingMode, Usage
 from dsterm.core.repo_events import RepoAttached, RepoDetached
 from dsterm.core.tools import Effect, Outcome, Task, ToolResult
+from dsterm.core.wire_events import FellBack, Intervened
 from dsterm.engine.branch import on_branch
 
 _READING = frozenset({Effect.READ, Effect.INSPECT, Effect.EXECUTE, Effect.OUTSIDE})
@@ -70,6 +71,7 @@ class Session:
         self.turn_dollars: Decimal | None = Decimal(0)
         self.is_estimate = self.is_turn_estimate = False
         self.has_read = False
+        self._has_own_mode = False
         self._effects: dict[str, frozenset[Effect] | None] = {}
         self._call_ids: set[str] = set()
         log = list(envelopes)
@@ -94,6 +96,7 @@ class Session:
             case CheckEnded():
                 self.has_read |= bool(event.output)
             case TurnStarted():
+                self._has_own_mode = event.mode is not None
                 self.has_read |= holds_data(event.note)
                 text = f"{event.note}\n\n{event.prompt}" if event.note else event.prompt
                 self.messages.append(UserMessage(text=text))
@@ -101,6 +104,8 @@ class Session:
             case Steered():
                 text = f"{event.note}\n\n{event.text}" if event.note else event.text
                 self.messages.append(UserMessage(text=text))
+            case Intervened(nudge=nudge) if nudge:
+                self.messages.append(UserMessage(text=nudge))
             case MessageAdded():
                 self.messages.append(event.message)
                 self._call_ids.update(call.id for call in event.message.tool_calls)
@@ -132,8 +137,11 @@ class Session:
     def _apply_aside(self, event: Event) -> None:
         """Fold in an event of a branch that was left: it was paid for, and what was chosen stays chosen."""
         match event:
+            case TurnStarted():
+                self._has_own_mode = event.mode is not None
             case StepStarted():
-                self.provider, self.model, self.mode = event.provider, event.model, event.mode
+                self.provider, self.model = event.provider, event.model
+                self.mode = self.mode if self._has_own_mode else event.mode
             case StepEnded() if event.usage is not None:
                 self._pay(event)
             case AsideEnded():
@@ -145,7 +153,7 @@ class Session:
 
     def _choose(self, event: Event) -> None:
         match event:
-            case ModelChanged():
+            case ModelChanged() | FellBack():
                 self.provider, self.model = event.provider, event.model
             case ModeChanged():
                 self.mode = event.mode
@@ -155,7 +163,9 @@ class Session:
                 pass
 
     def _note_sent(self, event: StepStarted) -> None:
-        self.provider, self.model, self.mode = event.provider, event.model, event.mode
+        self.provider, self.model = event.provider, event.model
+        if not self._has_own_mode:
+            self.mode = event.mode
         self.sent = Sent(
             provider=event.provider,
             model=event.model,

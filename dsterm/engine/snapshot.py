@@ -9,6 +9,7 @@ from dsterm.core.models import Usage
 from dsterm.core.pricing import cost_of
 from dsterm.core.status import Spend, Status
 from dsterm.engine.live import LiveSession
+from dsterm.engine.steps.answer_now import answer_now_forecast
 from dsterm.engine.steps.requests import context_tokens, switch_note
 
 
@@ -23,7 +24,7 @@ def snapshot(live: LiveSession, *, is_running: bool) -> Status:
     usage = session.last_usage
     return Status(
         session_id=live.journal.session_id,
-        model=live.model,
+        model=live.card(live.model),
         provider_title=live.provider.title,
         mode=live.mode,
         permission_mode=live.permission_mode,
@@ -38,6 +39,7 @@ def snapshot(live: LiveSession, *, is_running: bool) -> Status:
         session=_spend(total, running, is_estimate=is_streaming or session.is_estimate, is_demo=is_demo),
         is_running=is_running,
         switch_note="" if is_running else switch_note(live),
+        answer_now=None if is_running else answer_now_forecast(live),
         packs=session.packs,
         tasks=session.tasks,
         is_saved=live.journal.is_saved,

@@ -5,28 +5,27 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+from msgspec.structs import replace
+
 from dsterm.context.data_marks import holds_data
 from dsterm.core.commands import Job
 from dsterm.core.errors import DstermError
-from dsterm.core.events import NoticeLevel, Steered, StepEnded, TurnEnd, TurnEnded, TurnStarted
-from dsterm.core.messages import AssistantMessage
+from dsterm.core.events import NoticeLevel, Steered, TurnEnd, TurnEnded, TurnStarted
 from dsterm.core.models import PermissionMode
-from dsterm.core.provider import StopReason
+from dsterm.core.provider import Request
 from dsterm.engine.branch import branch
 from dsterm.engine.calls.deciding import may_run_in_the_open
-from dsterm.engine.calls.tool_run import refuse_cut_calls, run_calls
 from dsterm.engine.check_loop import CheckLoop
 from dsterm.engine.live import LiveSession
 from dsterm.engine.masked_words import masked_words
 from dsterm.engine.planning import PLAN_NOTE, PLAN_OVER_NOTE
+from dsterm.engine.steps.following import after_step
 from dsterm.engine.steps.requests import next_request
 from dsterm.engine.steps.rules import check_caps
 from dsterm.engine.steps.step import run_step
+from dsterm.engine.steps.structured import asked_format, format_note
 from dsterm.engine.typed_keys import settle_keys
 from dsterm.engine.undoing.undo_words import model_note
-
-_CUT_OFF = frozenset({StopReason.LENGTH, StopReason.CONTENT_FILTER, StopReason.INSUFFICIENT_RESOURCE})
-"""Ends that can leave a tool call half written."""
 
 
 async def run_turn(live: LiveSession, prompt: str, data: str = "") -> TurnEnded:
@@ -39,8 +38,10 @@ async def run_turn(live: LiveSession, prompt: str, data: str = "") -> TurnEnded:
     if isinstance(settled, TurnEnded):
         live.emit(settled)
         return settled
+    mode = live.turn_mode
     try:
-        live.emit(TurnStarted(prompt=settled, note="\n\n".join(filter(None, (await _note(live), data)))))
+        note = "\n\n".join(filter(None, (await _note(live), data)))
+        live.emit(TurnStarted(prompt=settled, note=note, mode=mode))
         ended = await _checked_steps(live)
         live.repo = await live.parts.repo_state()
     except DstermError as error:
@@ -48,6 +49,10 @@ async def run_turn(live: LiveSession, prompt: str, data: str = "") -> TurnEnded:
     except asyncio.CancelledError:
         ended = TurnEnded(reason=TurnEnd.INTERRUPTED, text="stopped")
     finally:
+        if live.turn_mode is not mode:
+            # A part of it was asked for in another mode, and a resumed session would go on in that.
+            live.turn_mode = mode
+            live.choose_mode(live.mode)
         live.emit(ended)
     return ended
 
@@ -78,51 +83,17 @@ async def _steps(live: LiveSession) -> TurnEnded:
         if planned.warning:
             live.notice(planned.warning, NoticeLevel.WARNING)
         steps += 1
-        ended = await run_step(live, planned.request, planned.forecast)
-        over = await _after_step(live, ended)
+        ended = await run_step(live, _formed(live, planned.request), planned.forecast)
+        over = await after_step(live, ended)
         if over is not None:
             return over
 
 
-async def _after_step(live: LiveSession, ended: StepEnded) -> TurnEnded | None:
-    """Why the turn is over after this step, or None when tools ran and the model is to see their results."""
-    if ended.failure is not None:
-        return TurnEnded(reason=TurnEnd.FAILED, text=ended.failure.sentence)
-    message = live.session.messages[-1]
-    calls = message.tool_calls if isinstance(message, AssistantMessage) else ()
-    if calls and ended.stop not in _CUT_OFF:
-        await run_calls(live, calls)
-        return None
-    if calls:
-        refuse_cut_calls(live, calls)
-        if ended.stop is StopReason.LENGTH:
-            return None
-    match ended.stop:
-        case StopReason.LENGTH:
-            return TurnEnded(
-                reason=TurnEnd.CUT, text="The answer was cut at the output limit. Say “continue” to go on."
-            )
-        case StopReason.CONTENT_FILTER:
-            return TurnEnded(
-                reason=TurnEnd.FAILED,
-                text="The provider's content filter ended the answer. Say it in other words, or switch the model.",
-            )
-        case StopReason.INSUFFICIENT_RESOURCE:
-            return TurnEnded(
-                reason=TurnEnd.FAILED, text="The provider ran out of capacity in mid-answer. Send the prompt again."
-            )
-        case _ if not isinstance(message, AssistantMessage):
-            return TurnEnded(
-                reason=TurnEnd.FAILED,
-                text="The model sent an empty answer. Send the prompt again, or switch the model.",
-            )
-        case _ if not message.content.strip():
-            return TurnEnded(
-                reason=TurnEnd.FAILED,
-                text="The model reasoned but gave no answer. Send the prompt again, or switch the mode.",
-            )
-        case _:
-            return TurnEnded(reason=TurnEnd.ANSWERED)
+def _formed(live: LiveSession, request: Request) -> Request:
+    """`request`, asking for an answer in the form that was asked for, as far as the provider can be."""
+    if live.answer_format is None:
+        return request
+    return replace(request, response_format=asked_format(live.answer_format, live.provider))
 
 
 async def _note(live: LiveSession) -> str:
@@ -135,6 +106,8 @@ async def _note(live: LiveSession) -> str:
     live.ended_jobs.clear()
     if not said:
         notes.insert(0, live.parts.note(live.repo))
+    if live.answer_format is not None:
+        notes.append(format_note(live.answer_format))
     if not live.only_reads:
         notes.append(_plan_note(said, is_planning=live.permission_mode is PermissionMode.PLAN))
     return "\n".join(note for note in notes if note)

@@ -9,6 +9,7 @@ import msgspec
 from dsterm.core.events import Envelope, MessageAdded, StepEnded, ToolEnded, ToolRequested, TurnEnd, TurnEnded
 from dsterm.core.models import ThinkingMode, Usage
 from dsterm.core.tools import Outcome
+from dsterm.engine.steps.whole_answer import WholeAnswer
 
 
 class ReportedCall(msgspec.Struct, kw_only=True):
@@ -33,7 +34,10 @@ class ReportedUsage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field="type"):
-    """The outcome of a headless run. `cost_usd` is exact, null when a price is unknown; a demo's cost is owed to nobody."""
+    """The outcome of a headless run. `cost_usd` is exact, null when a price is unknown; a demo's cost is owed to nobody.
+
+    `structured` is the value of an answer that was asked for as JSON, and is.
+    """
 
     result: str
     reasoning: str
@@ -48,13 +52,14 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field=
     stop_reason: TurnEnd
     is_error: bool
     error: str
+    structured: object | msgspec.UnsetType = msgspec.UNSET
 
 
 class Report:
     """Gathers a run's events into a Result."""
 
     def __init__(self) -> None:
-        self.answer = ""
+        self._answer = WholeAnswer()
         self.ended: TurnEnded | None = None
         self._reasoning: list[str] = []
         self._calls: dict[str, ReportedCall] = {}
@@ -66,9 +71,9 @@ class Report:
 
     def take(self, envelope: Envelope) -> None:
         """Take one event in."""
+        self._answer.take(envelope.event)
         match envelope.event:
             case MessageAdded(message=message):
-                self.answer = message.content
                 if message.reasoning:
                     self._reasoning.append(message.reasoning)
             case ToolRequested(call=call):
@@ -97,7 +102,7 @@ class Report:
         """The finished object."""
         ended = self.ended or TurnEnded(reason=TurnEnd.FAILED, text="The run did not begin.")
         return Result(
-            result=self.answer,
+            result=self._answer.text,
             reasoning="\n\n".join(self._reasoning),
             tool_calls=list(self._calls.values()),
             usage=ReportedUsage(

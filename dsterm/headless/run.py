@@ -11,13 +11,17 @@ from enum import StrEnum
 import msgspec
 
 from dsterm.core.errors import DstermError
-from dsterm.core.events import Envelope, Notice, StepRetried, ToolEnded, ToolRequested, TurnEnd, TurnEnded
+from dsterm.core.events import Envelope, Notice, ToolEnded, ToolRequested, TurnEnd, TurnEnded
+from dsterm.core.provider import ResponseFormat
 from dsterm.core.tools import Outcome, Plan
 from dsterm.engine.calls.deciding import way_out
 from dsterm.engine.engine import Engine
 from dsterm.engine.questions import NOBODY_TO_ASK
+from dsterm.engine.steps.structured import bare_json
+from dsterm.headless.answer_format import json_value
 from dsterm.headless.report import Report, Result
 from dsterm.headless.standard_output import prepare_output, print_answer, print_json, tell
+from dsterm.headless.wire_words import wire_line
 
 
 class OutputFormat(StrEnum):
@@ -34,6 +38,7 @@ _EXIT_CODES = {
     TurnEnd.CUT: 1,
     TurnEnd.BUDGET: 3,
     TurnEnd.MAX_TURNS: 3,
+    TurnEnd.UNFIT: 4,
     TurnEnd.INTERRUPTED: 130,
 }
 
@@ -46,11 +51,14 @@ class StreamLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HeadlessJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What to answer: the prompt, data that goes with it (piped in, so not the user's word), repositories to attach first."""
+    """What to answer: the prompt, data that goes with it (piped in, so not the user's word), repositories to attach first, and
+    the JSON that the answer is to be.
+    """
 
     prompt: str
     data: str = ""
     attachments: tuple[str, ...] = ()
+    answer_format: ResponseFormat | None = None
 
 
 async def run_headless(engine: Engine, job: HeadlessJob, output: OutputFormat) -> int:
@@ -71,6 +79,8 @@ async def run_headless(engine: Engine, job: HeadlessJob, output: OutputFormat) -
         report.ended = TurnEnded(reason=TurnEnd.INTERRUPTED, text="Stopped before the prompt was sent.")
     status = engine.status()
     result = report.result(model=status.model.id, mode=status.mode, session_id=status.session_id)
+    if job.answer_format is not None and not result.is_error:
+        result = msgspec.structs.replace(result, result=bare_json(result.result), structured=json_value(result.result))
     _print_result(result, output)
     return failed or _EXIT_CODES[result.stop_reason]
 
@@ -80,7 +90,7 @@ async def _events(engine: Engine, job: HeadlessJob, stopped: asyncio.Event) -> A
         async for envelope in engine.attach(source):
             yield envelope
     if not stopped.is_set():
-        async for envelope in engine.run(job.prompt, job.data):
+        async for envelope in engine.run(job.prompt, job.data, job.answer_format):
             yield envelope
 
 
@@ -107,8 +117,6 @@ def _show(envelope: Envelope, output: OutputFormat, calls: dict[str, tuple[str, 
     match envelope.event:
         case Notice(text=text):
             tell(text)
-        case StepRetried(attempt=attempt, wait=wait, cause=cause):
-            tell(f"retry {attempt} in {wait:.1f} s: {cause}")
         case ToolRequested(call=call, plan=plan):
             calls[call.id] = (call.name, plan)
         case ToolEnded(id=call_id, result=result) if result.outcome is Outcome.REFUSED:
@@ -118,6 +126,8 @@ def _show(envelope: Envelope, output: OutputFormat, calls: dict[str, tuple[str, 
         case ToolEnded(id=call_id, result=result) if result.outcome is Outcome.DONE and result.diffs:
             for diff in result.diffs:
                 tell(f"{diff.kind}: {diff.path} +{diff.added} -{diff.removed}")
+        case event if line := wire_line(event):
+            tell(line)
         case _:
             pass
 

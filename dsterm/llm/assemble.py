@@ -10,12 +10,14 @@ from dsterm.core.provider import (
     Delta,
     Ended,
     Failure,
+    LeakedMarkup,
     ReasoningPiece,
     ServedBy,
     StopReason,
     TextPiece,
     ToolCallPiece,
     UsagePiece,
+    WasReasoning,
 )
 
 
@@ -42,11 +44,14 @@ class Assembler:
         self.failure: Failure | None = None
         self.usage: Usage | None = None
         self.served_by = ""
+        self.response_id = ""
+        self._leaked: list[LeakedMarkup] = []
         self._taken = frozenset(taken)
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._calls: list[_OpenCall] = []
         self._by_index: dict[int, _OpenCall] = {}
+        self._by_place: dict[tuple[int, str], _OpenCall] = {}
 
     def feed(self, delta: Delta) -> None:
         """Take in the next Delta."""
@@ -60,12 +65,23 @@ class Assembler:
             case UsagePiece():
                 self.usage = delta.usage
             case ServedBy():
-                self.served_by = delta.model
+                self.served_by = delta.model or self.served_by
+                self.response_id = delta.id or self.response_id
+            case LeakedMarkup():
+                self._leaked.append(delta)
+            case WasReasoning():
+                self._reasoning += self._content
+                self._content.clear()
             case Ended():
                 self.stop = delta.stop
                 self.failure = delta.failure
             case _:
                 pass
+
+    @property
+    def leaked(self) -> tuple[LeakedMarkup, ...]:
+        """The markup that was taken out of the answer."""
+        return tuple(self._leaked)
 
     @property
     def content(self) -> str:
@@ -103,11 +119,16 @@ class Assembler:
     def _add(self, piece: ToolCallPiece) -> None:
         call = self._by_index.get(piece.index)
         if call is None or _begins_another(call, piece):
-            call = _OpenCall()
-            self._calls.append(call)
+            # Hosts that leave the index out may write at several calls in turn.
+            call = self._by_place.get((piece.index, piece.id)) if piece.id else None
+            if call is None:
+                call = _OpenCall()
+                self._calls.append(call)
             self._by_index[piece.index] = call
-        call.id = call.id or piece.id
-        call.name = call.name or piece.name
+        if piece.id and not call.id:
+            call.id = piece.id
+            self._by_place[piece.index, piece.id] = call
+        call.name = _grown(call, piece.name)
         if piece.arguments:
             call.arguments.append(piece.arguments)
 
@@ -118,6 +139,13 @@ def _begins_another(call: _OpenCall, piece: ToolCallPiece) -> bool:
         return piece.id != call.id
     is_named_again = bool(piece.name and call.name and call.arguments)
     return is_named_again and (bool(piece.id) or piece.name != call.name)
+
+
+def _grown(call: _OpenCall, name: str) -> str:
+    """The name with its next piece: more of it, all of it again, or all of it so far."""
+    if not name or name == call.name or call.arguments:
+        return call.name or name
+    return name if name.startswith(call.name) else call.name + name
 
 
 def _joined(parts: list[str]) -> str:

@@ -1,33 +1,47 @@
 """What can be asked and where: providers, models, limits, dated prices, and what each thinking mode sends.
 
-All of it is data from catalog.toml with the user's own file merged over it; `catalog_file` reads and checks them.
+All of it is data: catalog.toml, over it what providers listed and what probes found (`learned`), over it the user's own
+file; `catalog_file` reads and checks them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 
+from dsterm.core.account import FetchedList, ListedModel, ProbeResult
 from dsterm.core.errors import UsageError
-from dsterm.core.models import ModelCard, PrefixLoss, Price, ProviderCard, ThinkingMode
-from dsterm.llm.catalog_file import AnyModel, ProviderEntry, read_catalog
+from dsterm.core.models import ModelCard, PrefixLoss, Price, Probed, ProviderCard, ThinkingMode
+from dsterm.llm.catalog_cards import Probes, any_card, model_cards, provider_card
+from dsterm.llm.catalog_entries import ProviderEntry
+from dsterm.llm.catalog_file import CatalogTables, origin
+from dsterm.llm.learned import from_list, from_probe, known_id, worth_keeping
 
 _MAX_ID = 200
+
+
+class _Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider of the catalog, all layers merged: `probes` by model."""
+
+    entry: ProviderEntry
+    url: str
+    probes: Probes = {}
+    warnings: tuple[str, ...] = ()
 
 
 class Catalog:
     """All providers and their models; made once, by `load_catalog`."""
 
-    def __init__(
-        self, entries: Mapping[str, ProviderEntry], losses: Mapping[str, PrefixLoss], urls: Mapping[str, str]
-    ) -> None:
-        self._entries = dict(entries)
+    def __init__(self, listings: Mapping[str, _Listing], losses: Mapping[str, PrefixLoss]) -> None:
+        self._entries = {name: listing.entry for name, listing in listings.items()}
+        self._warnings = {name: listing.warnings for name, listing in listings.items()}
         self._losses = dict(losses)
-        self._cards = {name: _provider_card(name, entry, urls[name]) for name, entry in entries.items()}
-        self._models = {name: _model_cards(name, entry) for name, entry in entries.items()}
+        self._cards = {name: provider_card(name, listing.entry, listing.url) for name, listing in listings.items()}
+        self._models = {name: model_cards(name, listing.entry, listing.probes) for name, listing in listings.items()}
 
     @property
     def providers(self) -> tuple[ProviderCard, ...]:
@@ -41,7 +55,8 @@ class Catalog:
             raise UsageError(f'There is no provider "{name}". Choose one of {", ".join(self._cards)}.')
         if not card.base_url and not card.is_demo:
             raise UsageError(
-                f'Provider "{name}" has no address. Give one with --base-url, as in --base-url http://localhost:8000/v1.'
+                f'Provider "{name}" has no address. Give it one at the start: dsterm --provider {name} --base-url '
+                "http://localhost:8000/v1, or in catalog.toml beside config.toml."
             )
         return card
 
@@ -57,24 +72,50 @@ class Catalog:
             if wanted in ((card.alias or "").casefold(), card.id.casefold()) and wanted:
                 return card
         entry = self._entries[provider]
+        served = {_bare(other): card for card in cards for other in entry.models[card.id].served_as}
+        if wanted in served:
+            return served[wanted]
+        if entry.any_model is not None and wanted in {"pro", "flash"}:
+            raise UsageError(
+                f"{self._cards[provider].title} has no model called {wanted}: it serves what it was started with. "
+                f"Name that with --model or /model; dsterm models --provider {provider} --refresh lists it."
+            )
         if entry.any_model is not None and 0 < len(name) <= _MAX_ID and name.isprintable() and " " not in name:
-            return _any_card(provider, name, entry, entry.any_model)
+            return any_card(provider, name, entry, entry.any_model)
         choices = ", ".join(f"{card.alias} ({card.id})" if card.alias else card.id for card in cards)
         raise UsageError(
             f'{self._cards[provider].title} has no model "{name}" in the catalog. Choose one of {choices}.'
         )
 
-    def priced(self, provider: str, served_id: str) -> Price | None:
-        """The price of the model that answered, by the id it answered with; None when that isn't known.
+    def priced(self, provider: str, served_id: str, moment: datetime) -> Price | None:
+        """The price at `moment` of the model that answered, by the id it answered with; None when that isn't known.
 
         The organisation before the slash and upper case are passed over, since hosts leave them out as they like.
         """
-        wanted = _bare(served_id)
         for card in self._models.get(provider, ()):
-            served_as = self._entries[provider].models[card.id].served_as
-            if wanted in (_bare(card.id), *map(_bare, served_as)):
-                return card.price
+            if self.is_same_model(card, served_id):
+                return card.price_at(moment)
         return None
+
+    def is_same_model(self, card: ModelCard, served_id: str) -> bool:
+        """Whether an answer that names `served_id` is from the model of `card`."""
+        entry = self._entries[card.provider].models.get(card.id)
+        names = (card.id, *(entry.served_as if entry else ()))
+        return _bare(served_id) in map(_bare, names)
+
+    def warnings(self, provider: str) -> tuple[str, ...]:
+        """What the list of `provider` says that was not believed."""
+        return self._warnings.get(provider, ())
+
+    def worth_keeping(self, provider: str, listed: tuple[ListedModel, ...]) -> tuple[ListedModel, ...]:
+        """Those models of a list of `provider` that the catalog has a use for."""
+        return worth_keeping(self._entries[provider], listed)
+
+    def unlisted(self, provider: str, listed: tuple[ListedModel, ...]) -> tuple[ModelCard, ...]:
+        """The models of `provider` that are not on its list."""
+        entry = self._entries[provider]
+        there = {known_id(entry, model.id) for model in listed}
+        return tuple(card for card in self._models[provider] if card.id not in there)
 
     def prefix_loss(self, before: tuple[ModelCard, ThinkingMode], after: tuple[ModelCard, ThinkingMode]) -> PrefixLoss:
         """How much of the prompt cache is lost when the next request goes to `after` instead of `before`."""
@@ -88,16 +129,52 @@ class Catalog:
         return own.get(pair, self._losses.get(pair, PrefixLoss.EVERYTHING))
 
 
-def load_catalog(user_file: Path | None = None, *, base_url: str = "", demo_url: str = "") -> Catalog:
-    """Read the catalog once, with `user_file` merged over it where it exists.
+def load_catalog(
+    user_file: Path | None = None,
+    *,
+    base_url: str = "",
+    demo_url: str = "",
+    provider: str = "",
+    fetched: Sequence[FetchedList] = (),
+    probed: Sequence[ProbeResult] = (),
+) -> Catalog:
+    """Read the catalog once: as shipped, then what was `fetched` and `probed`, then `user_file` where it exists.
 
-    `base_url` takes the place of every provider's own address but the demo's, which is `demo_url`.
+    `base_url` takes the place of the address of `provider`, or of every provider where that is empty, but never of the demo's,
+    which is `demo_url`. What was fetched or probed counts for the server that it is from.
     Raises SettingsError for a bad file and UsageError for a bad address.
     """
-    entries, losses = read_catalog(user_file)
-    urls = {name: demo_url if entry.is_demo else base_url or entry.base_url for name, entry in entries.items()}
-    urls = {name: _address(url) if url else "" for name, url in urls.items()}
-    return Catalog(entries, losses, urls)
+    tables = CatalogTables(user_file)
+    listings = {}
+    for name in tables.names:
+        entry = tables.entry(name)
+        own = base_url if provider in {"", name} else ""
+        url = demo_url if entry.is_demo else own or entry.base_url
+        listing = _Listing(entry=entry, url=_address(url) if url else "")
+        listings[name] = _with_learned(tables, name, listing, fetched, probed)
+    return Catalog(listings, tables.losses)
+
+
+def _with_learned(
+    tables: CatalogTables, name: str, listing: _Listing, fetched: Sequence[FetchedList], probed: Sequence[ProbeResult]
+) -> _Listing:
+    """The provider `name` of `listing`, with what was learned of the server that it is at."""
+    entry, place = listing.entry, origin(listing.url)
+    warnings: tuple[str, ...] = ()
+    probes: dict[str, Probed] = {}
+    layers = []
+    for listed in fetched:
+        if place and (listed.provider, listed.origin) == (name, place):
+            learned = from_list(entry, entry.title or name, listed)
+            layers.append(learned.table)
+            warnings += learned.warnings
+            entry = tables.entry(name, *layers)
+    for result in probed:
+        if place and (result.provider, result.origin) == (name, place):
+            layers.append(from_probe(entry, result).table)
+            probes |= {model.id: model.found for model in result.models}
+            entry = tables.entry(name, *layers)
+    return _Listing(entry=entry, url=listing.url, probes=probes, warnings=warnings)
 
 
 def _address(url: str) -> str:
@@ -124,54 +201,3 @@ def _address(url: str) -> str:
 
 def _bare(model_id: str) -> str:
     return model_id.rpartition("/")[2].casefold()
-
-
-def _provider_card(name: str, entry: ProviderEntry, base_url: str) -> ProviderCard:
-    return ProviderCard(
-        name=name,
-        title=entry.title or name,
-        base_url=base_url,
-        key_variables=entry.key_variables,
-        key_page=entry.key_page,
-        reasoning_fields=entry.reasoning_fields,
-        replay_field=entry.replay_field,
-        reasoning_placeholder=entry.reasoning_placeholder,
-        needs_key=entry.needs_key,
-        is_demo=entry.is_demo,
-    )
-
-
-def _model_cards(provider: str, entry: ProviderEntry) -> tuple[ModelCard, ...]:
-    """The models in the order of the file; of two with the same alias the later one, which is the user's, keeps it."""
-    owners = {model.alias: model_id for model_id, model in entry.models.items() if model.alias}
-    return tuple(
-        ModelCard(
-            id=model_id,
-            provider=provider,
-            title=model.title or model_id,
-            context_window=model.context_window,
-            max_output=model.max_output,
-            alias=model.alias if model.alias and owners[model.alias] == model_id else None,
-            price=model.price,
-            mode_bodies=_bodies({**entry.modes, **model.modes}),
-        )
-        for model_id, model in entry.models.items()
-    )
-
-
-def _any_card(provider: str, model_id: str, entry: ProviderEntry, limits: AnyModel) -> ModelCard:
-    return ModelCard(
-        id=model_id,
-        provider=provider,
-        title=model_id,
-        context_window=limits.context_window,
-        max_output=limits.max_output,
-        mode_bodies=_bodies(entry.modes),
-    )
-
-
-def _bodies(modes: Mapping[ThinkingMode, Mapping[str, object]]) -> dict[ThinkingMode, dict[str, msgspec.Raw]]:
-    return {
-        mode: {field: msgspec.Raw(msgspec.json.encode(value)) for field, value in body.items()}
-        for mode, body in modes.items()
-    }

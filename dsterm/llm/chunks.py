@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from dsterm.core.models import Usage
 from dsterm.core.provider import (
     Alive,
     Delta,
@@ -23,13 +22,19 @@ from dsterm.core.provider import (
     ToolCallPiece,
     UsagePiece,
 )
-from dsterm.llm.failures import Origin, clean, from_error_object
+from dsterm.llm.failures import from_error_object
+from dsterm.llm.origin import Origin, clean
+from dsterm.llm.usage_count import read_usage
 
 DONE = b"[DONE]"
+MAX_ANSWER = 64 * 1024 * 1024
+"""The most characters of one answer, reasoning and arguments included, before the stream is given up."""
 
 _NOTHING = msgspec.Raw()
 _EMPTY = (b"", b"null", b"{}", b'""', b"false")
 _ALIVE = Alive()
+_CALL_SIZE = 64
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details")
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -43,88 +48,84 @@ class _ToolCall(msgspec.Struct, gc=False):
     function: _Function | None = None
 
 
-class _ReasoningDetail(msgspec.Struct, gc=False):
+class _Part(msgspec.Struct, gc=False):
     text: str | None = None
     summary: str | None = None
 
 
 class _Delta(msgspec.Struct, gc=False):
-    content: str | None = None
+    content: str | list[_Part | None] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
-    reasoning_details: list[_ReasoningDetail] | None = None
-    tool_calls: list[_ToolCall] | None = None
+    reasoning_details: list[_Part | str | None] | None = None
+    tool_calls: list[_ToolCall | None] | None = None
+    function_call: _Function | None = None
 
 
 class _Choice(msgspec.Struct, gc=False):
+    index: int | None = None
     delta: _Delta | None = None
     finish_reason: str | None = None
 
 
 class _Chunk(msgspec.Struct, gc=False):
-    choices: list[_Choice] | None = None
+    choices: list[_Choice | None] | None = None
+    id: str | None = None
     model: str | None = None
     usage: msgspec.Raw = _NOTHING
     error: msgspec.Raw = _NOTHING
     message: msgspec.Raw = _NOTHING
 
 
-class _CachedTokens(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
-class _ReasoningTokens(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    prompt_cache_hit_tokens: int | None = None
-    prompt_tokens_details: _CachedTokens | None = None
-    completion_tokens_details: _ReasoningTokens | None = None
-
-
 _CHUNK = msgspec.json.Decoder(_Chunk)
-_USAGE = msgspec.json.Decoder(_Usage)
+_LAX_CHUNK = msgspec.json.Decoder(_Chunk, strict=False)
 
 
 class ChunkReader:
     """Reads the data of events into Deltas and remembers how the stream ended.
 
-    `fields` names where reasoning may stand, in the order to look. `is_over` is set by `[DONE]` and by a failure.
+    `fields` names where reasoning may stand, in the order to look. `is_over` is set by `[DONE]` and by a failure. Of several
+    choices the first is read.
     """
 
-    def __init__(self, origin: Origin, fields: Sequence[str]) -> None:
+    def __init__(self, origin: Origin, fields: Sequence[str], cap: int = MAX_ANSWER) -> None:
         self.is_over = False
         self._origin = origin
-        self._fields = tuple(fields)
+        self._fields = tuple(dict.fromkeys((*fields, *_REASONING_FIELDS)))
+        self._room = cap
+        self._cap = cap
         self._model = ""
+        self._id = ""
+        self._choice: int | None = None
         self._finish_reason = ""
+        self._is_done = False
         self._has_tool_calls = False
         self._failure: Failure | None = None
 
     def read(self, data: bytes, *, is_last: bool = False) -> list[Delta]:
         """The Deltas in one event; with `is_last` an event that can't be read was cut short and counts as absent."""
-        if data == DONE:
-            self.is_over = True
+        if data.startswith(DONE) and data.strip() == DONE:
+            self.is_over = self._is_done = True
             return []
         try:
             chunk = _decode(data)
         except msgspec.DecodeError as error:
-            if not is_last:
+            if not is_last and data.strip():
                 self.give_up(_unreadable(self._origin, str(error)))
             return []
         if _is_error(chunk):
             self.give_up(from_error_object(self._origin, msgspec.json.decode(data)))
             return []
-        return self._deltas(chunk)
+        deltas = self._deltas(chunk)
+        if self._room < 0:
+            self.give_up(_too_long(self._origin, self._cap))
+        return deltas
 
     def end(self) -> Ended:
         """Why the stream ended, once no more events come."""
         if self._failure is not None:
             return Ended(stop=StopReason.FAILED, failure=self._failure)
-        match self._finish_reason:
+        match self._finish_reason if self.has_finish_reason else "":
             case "":
                 return Ended(stop=StopReason.CUT, failure=_cut(self._origin))
             case "stop" | "function_call" if self._has_tool_calls:
@@ -137,8 +138,8 @@ class ChunkReader:
 
     @property
     def has_finish_reason(self) -> bool:
-        """Whether the server has said why the answer ends, so that nothing of it is missing."""
-        return bool(self._finish_reason)
+        """Whether the server has said why the answer ends, and that it is over where it always does: nothing is missing."""
+        return bool(self._finish_reason) and (self._is_done or not self._origin.card.ends_with_done)
 
     def give_up(self, failure: Failure) -> None:
         """End the stream with `failure`, whatever else is on the way."""
@@ -147,31 +148,47 @@ class ChunkReader:
 
     def _deltas(self, chunk: _Chunk) -> list[Delta]:
         deltas: list[Delta] = []
-        if chunk.model and chunk.model != self._model:
-            self._model = chunk.model
-            deltas.append(ServedBy(chunk.model))
-        if chunk.choices:
-            choice = chunk.choices[0]
-            if choice.delta is not None:
-                self._add_pieces(choice.delta, deltas)
-            if choice.finish_reason:
-                self._finish_reason = choice.finish_reason
-        usage = _usage(chunk.usage)
-        if usage is not None:
-            deltas.append(UsagePiece(usage=usage))
+        if (chunk.model and chunk.model != self._model) or (chunk.id and not self._id):
+            self._model = chunk.model or self._model
+            self._id = self._id or chunk.id or ""
+            deltas.append(ServedBy(self._model, self._id))
+        for choice in chunk.choices or ():
+            if choice is not None and self._is_ours(choice):
+                if choice.delta is not None:
+                    self._add_pieces(choice.delta, deltas)
+                self._finish_reason = choice.finish_reason or self._finish_reason
+        if bytes(chunk.usage) not in _EMPTY:
+            usage = read_usage(bytes(chunk.usage), self._origin.card.cached_fields)
+            if usage is not None:
+                deltas.append(UsagePiece(usage=usage))
         return deltas or [_ALIVE]
+
+    def _is_ours(self, choice: _Choice) -> bool:
+        if self._choice is None:
+            self._choice = choice.index
+        return choice.index is None or choice.index == self._choice
 
     def _add_pieces(self, delta: _Delta, deltas: list[Delta]) -> None:
         for field in self._fields:
             text = _reasoning(delta, field)
             if text:
+                self._room -= len(text)
                 deltas.append(ReasoningPiece(text))
                 break
-        if delta.content:
-            deltas.append(TextPiece(delta.content))
-        if delta.tool_calls:
-            self._has_tool_calls = True
-            deltas.extend(_tool_call_piece(call, position) for position, call in enumerate(delta.tool_calls))
+        content = delta.content
+        if content:
+            text = content if isinstance(content, str) else _joined(content)
+            self._room -= len(text)
+            deltas.append(TextPiece(text))
+        calls = delta.tool_calls or ()
+        if not calls and delta.function_call is not None:
+            calls = [_ToolCall(index=0, function=delta.function_call)]
+        for position, call in enumerate(calls):
+            if call is not None:
+                self._has_tool_calls = True
+                piece = _tool_call_piece(call, position)
+                self._room -= len(piece.arguments) + len(piece.name) + len(piece.id) + _CALL_SIZE
+                deltas.append(piece)
 
 
 def _decode(data: bytes) -> _Chunk:
@@ -179,6 +196,9 @@ def _decode(data: bytes) -> _Chunk:
         return _CHUNK.decode(data)
     except UnicodeDecodeError:
         return _CHUNK.decode(data.decode("utf-8", "replace"))
+    except msgspec.ValidationError:
+        # An index as text or as 0.0.
+        return _LAX_CHUNK.decode(data)
 
 
 def _is_error(chunk: _Chunk) -> bool:
@@ -195,9 +215,13 @@ def _reasoning(delta: _Delta, field: str) -> str | None:
         case "reasoning":
             return delta.reasoning
         case "reasoning_details" if delta.reasoning_details:
-            return "".join(detail.text or detail.summary or "" for detail in delta.reasoning_details)
+            return _joined(delta.reasoning_details)
         case _:
             return None
+
+
+def _joined(parts: Sequence[_Part | str | None]) -> str:
+    return "".join((part if isinstance(part, str) else part.text or part.summary or "") for part in parts if part)
 
 
 def _tool_call_piece(call: _ToolCall, position: int) -> ToolCallPiece:
@@ -208,32 +232,6 @@ def _tool_call_piece(call: _ToolCall, position: int) -> ToolCallPiece:
         id=call.id or "",
         name=function.name or "",
         arguments=arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode(),
-    )
-
-
-def _usage(raw: msgspec.Raw) -> Usage | None:
-    """The counts in a chunk; None where there are none, or where they make no sense."""
-    data = bytes(raw)
-    if data in _EMPTY:
-        return None
-    try:
-        counts = _USAGE.decode(data)
-    except msgspec.DecodeError:
-        return None
-    if counts.prompt_tokens is None and counts.completion_tokens is None:
-        return None
-    prompt = max(0, counts.prompt_tokens or 0)
-    completion = max(0, counts.completion_tokens or 0)
-    hit = counts.prompt_cache_hit_tokens
-    if hit is None and counts.prompt_tokens_details is not None:
-        hit = counts.prompt_tokens_details.cached_tokens
-    details = counts.completion_tokens_details
-    reasoning = (details.reasoning_tokens if details else None) or 0
-    return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        cached_tokens=min(max(0, hit or 0), prompt),
-        reasoning_tokens=min(max(0, reasoning), completion),
     )
 
 
@@ -251,6 +249,14 @@ def _cut(origin: Origin) -> Failure:
         message=f"{origin.card.title} ended the stream before the answer was complete.",
         hint="Send the prompt again.",
         is_retryable=True,
+    )
+
+
+def _too_long(origin: Origin, cap: int) -> Failure:
+    return Failure(
+        kind=FailureKind.PROTOCOL,
+        message=f"The answer of {origin.card.title} is longer than {cap:,} characters, so it was given up.",
+        hint="Send the prompt again; if it stays, take another provider.",
     )
 
 

@@ -12,6 +12,7 @@ MAX_EVENT_BYTES = 10 * 1024 * 1024
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _COLON = ord(":")
+_NOT_DATA = len(_BYTE_ORDER_MARK + b"data: ")
 
 
 class EventSplitter:
@@ -42,7 +43,7 @@ class EventSplitter:
         if tail:
             self._tail.append(tail)
             self._tail_size += len(tail)
-            self._check(self._tail_size + self._data_size)
+            self._check(self._tail_size + self._data_size - _NOT_DATA)
         return events
 
     def finish(self) -> list[bytes | None]:
@@ -63,9 +64,10 @@ class EventSplitter:
         events: list[bytes | None] = []
         data = self._data
         for line in lines:
-            if line.startswith(b"data:"):
+            if line.startswith(b"data:") or line == b"data":
                 data.append(line[6:] if line.startswith(b"data: ") else line[5:])
-                self._data_size += len(line)
+                # Each line counts, be it empty: an event must not grow by them for ever.
+                self._data_size += len(data[-1]) + (1 if len(data) > 1 else 0)
                 self._check(self._data_size)
             elif not line:
                 if data:
@@ -74,8 +76,6 @@ class EventSplitter:
                 self._data_size = 0
             elif line[0] == _COLON:
                 events.append(None)
-            elif line == b"data":
-                data.append(b"")
         return events
 
     def _check(self, size: int) -> None:

@@ -1,54 +1,32 @@
-"""The Provider over AsyncOpenAI: the SDK does the HTTP, the stream is read raw.
-
-The SDK is imported on first use. Its typed chunks would cost 60 times the CPU of `event_stream` and `chunks`, so it is
-asked for the bare response; the body is our own bytes.
-"""
+"""The Provider over an OpenAI-compatible API: requests out, Deltas back, every failure as a value with a way out."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Callable
 from urllib.parse import urlsplit
 
-from dsterm.core.errors import ProviderError
-from dsterm.core.models import ProviderCard
-from dsterm.core.provider import Alive, Delta, Ended, Failure, FailureKind, Request, StopReason
-from dsterm.llm.chunks import ChunkReader
-from dsterm.llm.event_stream import EventSplitter
-from dsterm.llm.failures import Origin, from_status, not_a_stream
-from dsterm.llm.merging import merged
-from dsterm.llm.transport import Trouble, from_trouble, trouble_behind
-from dsterm.llm.wire import request_body
+import msgspec
 
-if TYPE_CHECKING:
-    import httpx2
-    from openai import AsyncOpenAI
+from dsterm.core.errors import DstermError, ProviderError
+from dsterm.core.models import ProviderCard
+from dsterm.core.provider import Delta, Ended, Failure, FailureKind, Request, StopReason
+from dsterm.llm.certificates import Certificates
+from dsterm.llm.exchange import Exchange, Late
+from dsterm.llm.failures import from_status
+from dsterm.llm.http_client import HttpClient, Refused, http_errors, told_by, trouble_of
+from dsterm.llm.merging import merged
+from dsterm.llm.origin import Origin
+from dsterm.llm.scrubber import Scrubber
+from dsterm.llm.timeouts import Timeouts
+from dsterm.llm.transport import Trouble, from_trouble
+from dsterm.llm.wire import request_body
 
 Debug = Callable[[str, bytes], None]
 
-CONNECT_SECONDS = 10.0
-READ_SECONDS = 300.0
-_WRITE_SECONDS = 60.0
-_DRAIN_SECONDS = 0.25
-_ERROR_BODY_SECONDS = 10.0
-_ERROR_BODY_CAP = 64 * 1024
 _PAGE_CAP = 4 * 1024 * 1024
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_SENT_HEADERS = frozenset({"host", "accept", "connection", "content-type", "content-length", "user-agent"})
-_ALIVE = Alive()
-
-
-class _Refused(Exception):
-    """The server answered with a status other than success; the body is cut."""
-
-    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
-        super().__init__(status)
-        self.status = status
-        self.headers = headers
-        self.body = body
 
 
 class OpenAIChat:
@@ -57,18 +35,31 @@ class OpenAIChat:
     `debug` is told `("request", body)` and `("response", bytes)` as they pass; the key is never among them.
     """
 
-    def __init__(self, card: ProviderCard, api_key: str, *, debug: Debug | None = None) -> None:
+    def __init__(
+        self,
+        card: ProviderCard,
+        api_key: str,
+        *,
+        debug: Debug | None = None,
+        timeouts: Timeouts | None = None,
+        certificates: Certificates | None = None,
+    ) -> None:
         self._card = card
         self._key = api_key
         self._debug = debug
+        self._timeouts = timeouts or Timeouts()
+        self._certificates = certificates or Certificates()
         self._lock = threading.Lock()
-        self._client: AsyncOpenAI | None = None
+        self._client: HttpClient | None = None
 
     def warm(self) -> None:
-        """Import the SDK and make the client; it takes half a second, so call it in a thread, ahead of the first request."""
-        with self._lock:
-            if self._client is None:
-                self._client = self._make_client()
+        """Import the SDK and make the client; it takes half a second, so call it in a thread, ahead of the first request.
+
+        What is wrong with proxy, certificates or address is said by the first request.
+        """
+        # The same is said by the request itself, where somebody reads it.
+        with contextlib.suppress(ProviderError):
+            self._connected(Origin(card=self._card, secret=self._key))
 
     async def close(self) -> None:
         """Give back sockets; a later request opens new ones."""
@@ -82,209 +73,129 @@ class OpenAIChat:
         Closing the generator, or cancelling the task that reads it, closes the connection at once.
         """
         origin = Origin(card=self._card, model=request.model.id, secret=self._key)
-        reader = ChunkReader(origin, self._card.reasoning_fields)
-        problem = _key_problem(origin) or await self._set_up(origin)
+        problem = _key_problem(origin)
         if problem is not None:
             yield Ended(stop=StopReason.FAILED, failure=problem)
             return
         try:
-            async with contextlib.aclosing(self._batches(request, reader, origin)) as batches:
-                async for batch in batches:
-                    for delta in merged(batch):
-                        yield delta
-        except _Refused as refused:
-            problem = from_status(origin, refused.status, refused.headers, refused.body)
+            client = await self._ready(origin)
         except ProviderError as error:
-            problem = Failure(kind=FailureKind.PROTOCOL, message=str(error), hint="Send the prompt again.")
-        except _http_errors() as error:
-            if not reader.has_finish_reason:
-                problem = from_trouble(origin, _trouble(error), str(error))
-        yield reader.end() if problem is None else Ended(stop=StopReason.FAILED, failure=problem)
+            failure = Failure(kind=FailureKind.CONNECTION, message=str(error))
+            yield Ended(stop=StopReason.FAILED, failure=failure)
+            return
+        exchange = Exchange(client, origin, self._timeouts, self._tell)
+        scrubber = Scrubber(frozenset(tool.name for tool in request.tools))
+        try:
+            async with contextlib.aclosing(exchange.batches(request_body(request, self._card))) as batches:
+                async for batch in batches:
+                    for delta in scrubber.scrub(merged(batch)):
+                        yield delta
+        except (Refused, Late, DstermError) as error:
+            problem = _failure(origin, error, exchange.silence)
+        except http_errors() as error:
+            if not exchange.reader.has_finish_reason:
+                problem = _failure(origin, error, exchange.silence, is_proxied=client.is_proxied)
+        ended = exchange.reader.end() if problem is None else Ended(stop=StopReason.FAILED, failure=problem)
+        for delta in scrubber.scrub([_named(ended, exchange.request_id)]):
+            yield delta
 
     async def fetch(self, url: str) -> bytes:
-        """At most 4 MB of the page at `url`, on the provider's own host; ProviderError says why it can't be had."""
+        """The whole page at `url`, at most 4 MB, on the provider's own host; ProviderError says why it can't be had."""
         origin = Origin(card=self._card, secret=self._key)
-        if urlsplit(url).netloc != urlsplit(self._card.base_url).netloc:
+        if _place(url) != _place(self._card.base_url):
             raise ProviderError(f"{url} is not on the host of {self._card.title}, where its API key belongs.")
-        problem = _key_problem(origin) or await self._set_up(origin)
-        if problem is not None or self._client is None:
-            raise ProviderError(problem.sentence if problem else "The connection was used before it was made.")
-        from openai import AsyncStream  # noqa: PLC0415
-
+        problem = _key_problem(origin)
+        if problem is not None:
+            raise ProviderError(problem.sentence)
+        client = await self._ready(origin)
         try:
-            stream = await self._client.get(url, cast_to=object, stream=True, stream_cls=AsyncStream[object])
-            try:
-                return await _head(stream.response, _PAGE_CAP)
-            finally:
-                await stream.response.aclose()
-        except _Refused as refused:
-            raise ProviderError(
-                from_status(origin, refused.status, refused.headers, refused.body).sentence
-            ) from refused
-        except _http_errors() as error:
-            raise ProviderError(from_trouble(origin, _trouble(error), str(error)).sentence) from error
+            async with asyncio.timeout(self._timeouts.page):
+                return await self._page(client, url)
+        except Refused as error:
+            if error.status == 404:
+                raise ProviderError(f"{self._card.title} has no page {url} (404).") from error
+            raise ProviderError(_failure(origin, error, 0.0).sentence) from error
+        except TimeoutError as error:
+            late = Late(Trouble.NO_HEADERS, self._timeouts.page)
+            raise ProviderError(_failure(origin, late, 0.0).sentence) from error
+        except http_errors() as error:
+            failure = _failure(origin, error, self._timeouts.silence, is_proxied=client.is_proxied)
+            raise ProviderError(failure.sentence) from error
 
-    async def _set_up(self, origin: Origin) -> Failure | None:
+    async def _page(self, client: HttpClient, url: str) -> bytes:
+        """All of it, since half a list of prices is worse than none."""
+        answer, body = await client.get(url), bytearray()
         try:
-            if self._client is None:
-                await asyncio.to_thread(self.warm)
-        except (ImportError, ValueError) as error:
-            return from_trouble(origin, Trouble.OTHER, f"the HTTP client can't be made ({error})")
-        except _http_errors() as error:
-            return from_trouble(origin, Trouble.OTHER, str(error))
-        return None
-
-    async def _batches(
-        self, request: Request, reader: ChunkReader, origin: Origin
-    ) -> AsyncGenerator[list[Delta], None]:
-        """The Deltas of each read from the socket; `reader` knows in the end why it ended."""
-        splitter = EventSplitter()
-        response = await self._send(request_body(request, self._card))
-        try:
-            kind = response.headers.get("content-type", "")
-            if kind.startswith(("text/html", "application/json")):
-                page = await _head(response)
-                self._tell("response", page)
-                reader.give_up(not_a_stream(origin, kind, page))
-                return
-            pieces = response.aiter_bytes()
-            async for data in pieces:
-                self._tell("response", data)
-                yield _read(reader, splitter.feed(data))
-                if reader.is_over:
-                    await _drain(pieces)
-                    return
-            yield _read(reader, splitter.finish(), is_last=True)
+            async for data in answer.pieces():
+                body += data
+                if len(body) > _PAGE_CAP:
+                    raise ProviderError(f"{url} is larger than {_PAGE_CAP:,} bytes, so it was not read.")
         finally:
-            await response.aclose()
+            await answer.close()
+        return bytes(body)
 
-    async def _send(self, body: bytes) -> httpx2.Response:
-        """The open response of a successful status; raises _Refused for any other."""
-        from openai import AsyncStream  # noqa: PLC0415
-
-        self._tell("request", body)
+    async def _ready(self, origin: Origin) -> HttpClient:
         client = self._client
-        if client is None:
-            raise ProviderError("The connection was used before it was made.")
-        stream = await client.post(
-            "/chat/completions", cast_to=object, content=body, stream=True, stream_cls=AsyncStream[object]
-        )
-        return stream.response
+        return await asyncio.to_thread(self._connected, origin) if client is None else client
 
-    def _make_client(self) -> AsyncOpenAI:
-        import httpx2  # noqa: PLC0415
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient  # noqa: PLC0415
-
-        timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, write=_WRITE_SECONDS)
-        http_client = DefaultAsyncHttpxClient(
-            timeout=timeout,
-            follow_redirects=False,
-            # A proxy for the world outside can't reach a server on this machine.
-            trust_env=urlsplit(self._card.base_url).hostname not in _LOOPBACK,
-            event_hooks={"request": [self._strip], "response": [self._refuse]},
-        )
-        return AsyncOpenAI(
-            api_key=self._key or "none",
-            base_url=self._card.base_url,
-            max_retries=0,
-            timeout=timeout,
-            http_client=http_client,
-        )
-
-    async def _strip(self, request: httpx2.Request) -> None:
-        """Send only what the provider needs: nothing of this machine, of OPENAI_* variables, or of a key that isn't there."""
-        for name in request.headers.keys() - _SENT_HEADERS:
-            del request.headers[name]
-        if self._key:
-            request.headers["authorization"] = f"Bearer {self._key}"
-
-    async def _refuse(self, response: httpx2.Response) -> None:
-        """Stop at any status but success before the SDK reads a body without bounds."""
-        names = [name for name in response.headers if "request" in name or "trace" in name]
-        words = [f"HTTP {response.status_code}", *(f"{name}: {response.headers[name]}" for name in names)]
-        self._tell("response", "; ".join(words).encode() + b"\n")
-        if not response.is_success:
-            body = await _head(response)
-            self._tell("response", body)
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            raise _Refused(response.status_code, headers, body)
+    def _connected(self, origin: Origin) -> HttpClient:
+        """The client, made when it is first needed; ProviderError, with what to do, where it can't be."""
+        with self._lock:
+            if self._client is None:
+                try:
+                    self._client = HttpClient(self._card, self._key, self._timeouts, self._certificates, self._tell)
+                except (ImportError, ValueError) as error:
+                    raise _unusable(origin, error) from error
+                except http_errors() as error:
+                    raise _unusable(origin, error) from error
+            return self._client
 
     def _tell(self, what: str, data: bytes) -> None:
         if self._debug is not None:
             self._debug(what, data.replace(self._key.encode(), b"***") if self._key else data)
 
 
-def _read(reader: ChunkReader, events: list[bytes | None], *, is_last: bool = False) -> list[Delta]:
-    deltas: list[Delta] = []
-    for event in events:
-        if event is None:
-            deltas.append(_ALIVE)
-        else:
-            deltas.extend(reader.read(event, is_last=is_last))
-        if reader.is_over:
-            break
-    return deltas
+def _failure(origin: Origin, error: Exception, silence: float, *, is_proxied: bool = False) -> Failure:
+    match error:
+        case Refused():
+            return from_status(origin, error.status, error.headers, error.body)
+        case Late():
+            return from_trouble(origin, error.trouble, seconds=error.seconds)
+        case DstermError():
+            return Failure(kind=FailureKind.PROTOCOL, message=str(error), hint="Send the prompt again.")
+    trouble = trouble_of(error)
+    seconds = silence if trouble is Trouble.SILENT else 0.0
+    return from_trouble(origin, trouble, told_by(error), seconds=seconds, is_proxied=is_proxied)
 
 
-async def _head(response: httpx2.Response, cap: int = _ERROR_BODY_CAP) -> bytes:
-    """The beginning of a body, as much as comes in a bounded time."""
-    body = bytearray()
-    with contextlib.suppress(TimeoutError, *_http_errors()):
-        async with asyncio.timeout(_ERROR_BODY_SECONDS):
-            async for data in response.aiter_bytes():
-                body += data
-                if len(body) >= cap:
-                    break
-    return bytes(body[:cap])
+def _unusable(origin: Origin, error: Exception) -> ProviderError:
+    return ProviderError(from_trouble(origin, Trouble.CLIENT, str(error)).sentence)
 
 
-async def _drain(pieces: AsyncIterator[bytes]) -> None:
-    """Read to the end of a finished response, so that its connection serves the next request too."""
-    with contextlib.suppress(TimeoutError, *_http_errors()):
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            async for _ in pieces:
-                pass
+def _named(ended: Ended, request_id: str) -> Ended:
+    """`ended`, its failure with what the server calls the request."""
+    failure = ended.failure
+    if failure is None or failure.request_id or not request_id:
+        return ended
+    return msgspec.structs.replace(ended, failure=msgspec.structs.replace(failure, request_id=request_id))
 
 
-def _http_errors() -> tuple[type[Exception], ...]:
-    """What the SDK and the libraries below it raise for trouble on the way."""
-    import anyio  # noqa: PLC0415
-    import httpx2  # noqa: PLC0415
-    from openai import OpenAIError  # noqa: PLC0415
-
-    # Reading from a TLS connection lets anyio's own error through.
-    return (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OpenAIError, anyio.EndOfStream, OSError)
-
-
-def _trouble(error: Exception) -> Trouble:
-    import httpx2  # noqa: PLC0415
-
-    cause = error if isinstance(error, httpx2.HTTPError) else error.__cause__ or error
-    match cause:
-        case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
-            return Trouble.SLOW_CONNECT
-        case httpx2.TimeoutException():
-            return Trouble.SILENT
-        case httpx2.ProxyError():
-            return Trouble.PROXY
-        case _:
-            reported = trouble_behind(error)
-    if reported is not None:
-        return reported
-    is_sent = isinstance(cause, (httpx2.NetworkError, httpx2.RemoteProtocolError)) and not isinstance(
-        cause, httpx2.ConnectError
-    )
-    return Trouble.BROKEN_OFF if is_sent or type(cause).__name__ == "EndOfStream" else Trouble.OTHER
+def _place(url: str) -> tuple[str, str]:
+    """Scheme, host and port, as far as the key may travel."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", url
+    return parts.scheme.lower(), parts.netloc.lower()
 
 
 def _key_problem(origin: Origin) -> Failure | None:
     key, card = origin.secret, origin.card
-    page = f" Keys are made at {card.key_page}." if card.key_page else ""
     if not key and card.needs_key:
         message = f"There is no API key for {card.title}."
     elif key and not (key.isascii() and key.isprintable() and " " not in key):
         message = f"The API key for {card.title} holds a space, a line break or another character that no key has."
     else:
         return None
-    hint = f"Set {origin.key_variables}.{page}"
+    hint = f"Set {origin.key_variables}.{origin.key_page}"
     return Failure(kind=FailureKind.AUTHENTICATION, message=message, hint=hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 from dsterm.core.errors import ToolError
@@ -10,16 +11,17 @@ _MAX_UNWRAPPED = 3
 _SHOWN = 200
 
 
-def parse_arguments(raw: str) -> dict[str, object]:
+def parse_arguments(raw: str, *, only_reads: bool = False) -> dict[str, object]:
     """The arguments in `raw`, which should be a JSON object; ToolError says to the model what is wrong with it.
 
-    Nothing stands for no arguments; raw newlines in strings, a comma before a closing bracket, an object wrapped in
-    `{"arguments": ...}` or written as a JSON string are understood. Brackets are never closed: a cut call is no call.
+    Nothing stands for no arguments; raw newlines in strings, an object wrapped in `{"arguments": ...}` or written as a JSON
+    string are understood. For a call that `only_reads`, a comma too many and brackets that were not closed are mended; for
+    any other a text that is no JSON may have lost what matters.
     """
     value: object = raw
     for _ in range(_MAX_UNWRAPPED):
         if isinstance(value, str):
-            value = _decode(value) if value.strip() else {}
+            value = _decode(value, only_reads=only_reads) if value.strip() else {}
         elif isinstance(value, dict) and value.keys() == {"arguments"} and isinstance(value["arguments"], (dict, str)):
             value = value["arguments"]
     if not isinstance(value, dict):
@@ -31,14 +33,14 @@ def parse_arguments(raw: str) -> dict[str, object]:
     return value
 
 
-def _decode(text: str) -> object:
+def _decode(text: str, *, only_reads: bool) -> object:
     try:
         return json.loads(text, strict=False, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        try:
-            return json.loads(_without_trailing_commas(text), strict=False, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
-            raise ToolError(_complaint(text, error)) from error
+        if only_reads:
+            with contextlib.suppress(ValueError, RecursionError):
+                return json.loads(_mended(text), strict=False, parse_constant=_refuse_constant)
+        raise ToolError(_complaint(text, error)) from error
 
 
 def _complaint(text: str, error: ValueError | RecursionError) -> str:
@@ -57,9 +59,10 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-def _without_trailing_commas(text: str) -> str:
-    """`text` without commas that stand before a closing bracket, outside of strings."""
+def _mended(text: str) -> str:
+    """`text` without commas before a closing bracket, and with the brackets closed that are open; strings stay as they are."""
     kept: list[str] = []
+    missing: list[str] = []
     comma = -1
     is_string = is_escaped = False
     for character in text:
@@ -74,10 +77,16 @@ def _without_trailing_commas(text: str) -> str:
             if comma >= 0:
                 kept[comma] = ""
             comma = -1
+            if missing:
+                missing.pop()
         elif not character.isspace():
             comma = -1
+            if character in "[{":
+                missing.append({"[": "]", "{": "}"}[character])
         kept.append(character)
-    return "".join(kept)
+    if comma >= 0 and missing:
+        kept[comma] = ""
+    return "".join([*kept, *reversed(missing)])
 
 
 def _check_text(raw: str, value: object) -> None:

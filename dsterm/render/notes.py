@@ -8,7 +8,7 @@ from dsterm.core.messages import Pack
 from dsterm.render.blocks import Note
 from dsterm.render.clean import clean_line
 from dsterm.render.style import Style
-from dsterm.render.wording import format_count, format_seconds, format_tokens
+from dsterm.render.wording import format_count, format_tokens
 
 _LEVELS = {
     NoticeLevel.INFO: ("·", Style.DIM),
@@ -21,6 +21,7 @@ _ENDS = {
     TurnEnd.BUDGET: ("stopped by the budget", "!", Style.WARNING),
     TurnEnd.MAX_TURNS: ("stopped by the limit on requests", "!", Style.WARNING),
     TurnEnd.CUT: ("the answer was cut off", "!", Style.WARNING),
+    TurnEnd.UNFIT: ("the answer is not the JSON that was asked for", "✗", Style.ERROR),
 }
 
 
@@ -39,20 +40,13 @@ def unknown_note(kind: str) -> Note:
     return Note(f"an event of the kind {clean_line(kind)}, which this version of dsterm doesn't know")
 
 
-def retried_note(event: events.StepRetried) -> Note:
-    """A request that is sent again."""
-    wait = format_seconds(event.wait) if event.wait >= 0.05 else "a moment"
-    return Note(
-        f"{event.cause.strip().rstrip('.')}. Trying again in {wait} (retry {event.attempt}).", "!", Style.WARNING
-    )
-
-
-def ended_note(event: events.TurnEnded) -> Note | None:
-    """Why a turn stopped; None for one that ended with its answer."""
+def ended_note(event: events.TurnEnded, toll: str) -> Note | None:
+    """Why a turn stopped, and what it came to, in words; None for one that ended with its answer."""
     if event.reason is TurnEnd.ANSWERED:
         return None
     word, mark, style = _ENDS[event.reason]
-    return Note(f"{word}: {event.text}" if event.text not in {"", word} else word, mark, style)
+    words = f"{word}: {event.text}" if event.text not in {"", word} else word
+    return Note(f"{words} ({toll})" if toll else words, mark, style)
 
 
 def changed_note(

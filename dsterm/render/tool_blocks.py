@@ -14,7 +14,7 @@ from dsterm.render.blocks import Block, BlockKind, text_height
 from dsterm.render.clean import clean, clean_code, clean_line
 from dsterm.render.command_details import command_lines, description_lines, place_lines, reason_lines
 from dsterm.render.diff import change_counts
-from dsterm.render.output import TAIL, LiveOutput, output_lines
+from dsterm.render.output import TAIL, LiveOutput, output_ends, output_lines
 from dsterm.render.style import Line, Span, Style, indented, spread
 from dsterm.render.wording import format_count, format_seconds, format_tokens
 from dsterm.render.wrap import fold
@@ -155,16 +155,26 @@ class ToolBlock(Block):
 
     def stop(self) -> None:
         """The turn is over and the call has no answer."""
-        self.end(ToolResult(outcome=Outcome.CANCELLED, content=""))
+        printed = self._progress
+        self.end(ToolResult(outcome=Outcome.CANCELLED, content=printed.source if printed else ""))
+        self._progress = printed
 
     def draw(self, width: int, now: float) -> list[Line]:
         """The line; below it the last lines of a running command; open, what it does and all that came of it."""
         line = self.line(width, now)
         inner = max(width - 4, 8)
         if not self._is_open:
-            return [line, *indented(self._progress.tail(inner), _INDENT, _INDENT)] if self._progress else [line]
+            return [line, *indented(self._last_lines(inner), _INDENT, _INDENT)]
         details = [*self._what_lines(width), *indented(self._output_lines(inner), _INDENT, _INDENT)]
         return [line, *details]
+
+    def _last_lines(self, width: int) -> list[Line]:
+        """What a command printed last, while it runs and where it was stopped: that is what the user was looking at."""
+        if self._progress:
+            return self._progress.tail(width)
+        if self.result is None or self.result.outcome is not Outcome.CANCELLED or not self._has_run:
+            return []
+        return output_ends(self.result.content, width, TAIL)
 
     def _what_lines(self, width: int) -> list[Line]:
         command = self._plan.command if self._plan else None

@@ -21,7 +21,6 @@ from dsterm.render.notes import (
     ended_note,
     notice_note,
     pack_note,
-    retried_note,
     to_model_note,
     unknown_note,
 )
@@ -29,6 +28,7 @@ from dsterm.render.reads import ReadsBlock
 from dsterm.render.reasoning import ReasoningBlock
 from dsterm.render.step import StepView
 from dsterm.render.tool_blocks import ToolBlock
+from dsterm.render.wire_view import WireView
 
 
 def estimate_tokens(text: str) -> int:
@@ -55,12 +55,12 @@ class Transcript:
         self._list = BlockList()
         self._step = StepView(self._list, count, title or short_title, fold)
         self._commands = CommandView(self._list, title or short_title)
+        self._wire = WireView(self._list, title or short_title)
         self._zone = zone
         self._lane = lane
         self._calls: dict[str, ToolBlock] = {}
         self._asking: dict[str, ToolBlock] = {}
         self._packs: dict[str, str] = {}
-        self._retry: NoteBlock | None = None
 
     @property
     def blocks(self) -> Sequence[Block]:
@@ -119,18 +119,22 @@ class Transcript:
         match event:
             case events.Steered(text=text, note=note) if note:
                 self._note(BlockKind.NOTICE, to_model_note(text))
-            case events.TurnStarted(prompt=text) | events.Steered(text=text):
-                at = envelope.at.astimezone(self._zone)
-                self._list.add(lambda key, changes: PromptBlock(key, changes, text, at))
+            case events.TurnStarted(prompt=text):
+                self._wire.begin_turn()
+                self._show_prompt(text, envelope)
+            case events.Steered(text=text):
+                self._show_prompt(text, envelope)
             case events.TurnEnded():
                 self._end_turn(event, envelope)
             case events.StepStarted():
                 self._step.start(event, envelope.at)
+                self._wire.start(event)
             case events.StepRetried():
                 self._step.void()
-                self._show_retry(retried_note(event))
+                self._wire.retry(event)
             case events.StepEnded():
                 self._step.end(event, envelope.at)
+                self._wire.end(event)
             case events.MessageProgress():
                 self._step.progress(event, envelope.at)
             case events.MessageAdded(message=message):
@@ -138,8 +142,12 @@ class Transcript:
             case events.ToolRequested() | events.ToolEnded() | questions.QuestionAsked() | questions.QuestionAnswered():
                 self._show_call(event, envelope.at.timestamp())
             case _:
-                if not self._commands.show(event, envelope.at.timestamp()):
+                if not (self._commands.show(event, envelope.at.timestamp()) or self._wire.show(event)):
                     self._show_state(event)
+
+    def _show_prompt(self, text: str, envelope: Envelope) -> None:
+        at = envelope.at.astimezone(self._zone)
+        self._list.add(lambda key, changes: PromptBlock(key, changes, text, at))
 
     def _show_call(
         self,
@@ -189,19 +197,13 @@ class Transcript:
         self._calls.clear()
         self._commands.stop()
         self._asking.clear()
-        note = ended_note(event)
+        note = ended_note(event, self._wire.toll)
+        self._wire.begin_turn()
         if note:
             self._note(BlockKind.TURN_END, note)
 
-    def _show_retry(self, note: Note) -> None:
-        """Retries in a row are one line, which counts them."""
-        if self._retry is not None and self._list.blocks[-1] is self._retry:
-            self._retry.replace(note)
-        else:
-            self._retry = self._note(BlockKind.NOTICE, note)
-
-    def _note(self, kind: BlockKind, note: Note) -> NoteBlock:
-        return self._list.add(lambda key, changes: NoteBlock(key, changes, kind, note))
+    def _note(self, kind: BlockKind, note: Note) -> None:
+        self._list.add(lambda key, changes: NoteBlock(key, changes, kind, note))
 
 
 def short_title(model: str) -> str:

@@ -93,6 +93,16 @@ class Paths(msgspec.Struct, frozen=True):
         return self.state / "logs"
 
     @property
+    def probes(self) -> Path:
+        """The folder of what probes of providers found."""
+        return self.state / "probes"
+
+    @property
+    def model_lists(self) -> Path:
+        """The folder of what providers listed themselves."""
+        return self.cache / "models"
+
+    @property
     def clones(self) -> Path:
         """The folder of repositories cloned to be attached."""
         return self.cache / "clones"

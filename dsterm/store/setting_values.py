@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from dsterm.core.config import Config, ReasoningFold
+from dsterm.core.config import Config, FallbackConsent, ReasoningFold
 from dsterm.core.errors import SettingsError
 from dsterm.core.models import PermissionMode, ThinkingMode
 
@@ -18,12 +18,15 @@ _MOST_OUTPUT = 393_216
 _LONGEST_TIMEOUT = 3600
 _LONGEST_SHOWN = 60
 
+_PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[!-~]+")
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _CHOICES: dict[str, type[StrEnum]] = {
     "mode": ThinkingMode,
     "permission_mode": PermissionMode,
     "reasoning_fold": ReasoningFold,
+    "fallback": FallbackConsent,
 }
 
 _ALLOWED = {
@@ -45,6 +48,9 @@ _ALLOWED = {
     "command_timeout": f"seconds, a whole number from 1 to {_LONGEST_TIMEOUT:,}",
     "checks": "a list of commands, one line each, without control characters",
     "add_dirs": "a list of folders, without control characters",
+    "fallbacks": 'lists of PROVIDER/MODEL by the model they stand in for, as flash = ["deepseek/flash"]',
+    "idle_timeout": f"seconds, a whole number from 1 to {_LONGEST_TIMEOUT:,}",
+    "ca_file": "the path of a file with certificates, without control characters",
     "mouse": "true or false",
     "debug": "true or false",
 }
@@ -86,6 +92,11 @@ def is_command(text: str) -> bool:
     return bool(text.strip()) and text.isprintable()
 
 
+def is_place(text: str) -> bool:
+    """Whether `text` names a model at a provider: `PROVIDER/MODEL`."""
+    return _PLACE.fullmatch(text) is not None
+
+
 def _is_usable(key: str, value: object) -> bool:
     match key, value:
         case ("budget", Decimal() as dollars):
@@ -94,8 +105,12 @@ def _is_usable(key: str, value: object) -> bool:
             return 1 <= tokens <= _MOST_OUTPUT
         case ("max_turns" | "max_steps" | "attach_cap", int() as number):
             return number >= 1
-        case ("command_timeout", int() as seconds):
+        case ("command_timeout" | "idle_timeout", int() as seconds):
             return 1 <= seconds <= _LONGEST_TIMEOUT
+        case ("ca_file", str() as file):
+            return not _CONTROL.search(file)
+        case ("fallbacks", dict() as lists):
+            return all(is_place(place) for places in lists.values() for place in places)
         case ("checks", tuple() as commands):
             return all(is_command(command) for command in commands)
         case ("add_dirs", tuple() as folders):

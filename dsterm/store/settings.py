@@ -60,6 +60,22 @@ class _Layers:
         self.origins = dict.fromkeys(self.values, "default")
         self.notices: list[str] = []
         self.proposed_checks: tuple[str, ...] = ()
+        self._file = ""
+        self._file_provider: object = None
+
+    def settle_address(self) -> None:
+        """Drop an address from a file where this run goes to another provider: it is not that one's, nor is its key for it."""
+        is_of_file = self._file_provider is not None and self.origins["base_url"] == self._file
+        if is_of_file and self.values["provider"] != self._file_provider:
+            self.notices.append(
+                f"{self._file}: `base_url` belongs to {self._file_provider} there, so {self.values['provider']} doesn't get it; "
+                "--base-url gives it one."
+            )
+            self.put("base_url", "", "default")
+
+    def end_of_file(self, path: str) -> None:
+        """What is put from here on is of this run: what `path` says of an address is about the provider that holds now."""
+        self._file, self._file_provider = path, self.values["provider"]
 
     def put(self, key: str, value: object, origin: str) -> None:
         if key in _ADDING_UP:
@@ -98,6 +114,7 @@ def load_settings(
     """
     layers = _Layers()
     _add_user_file(layers, paths.config_file)
+    layers.end_of_file(str(paths.config_file))
     if project is not None:
         _add_project_file(layers, project / ".dsterm" / "config.toml")
     for key in Config.__struct_fields__:
@@ -110,6 +127,7 @@ def load_settings(
             if key not in layers.values:
                 raise SettingsError(f"{flag} is no setting.{_nearest(key)}")
             layers.put(key, check_value(key, _from_flag(key, value), flag, is_text=True), flag)
+    layers.settle_address()
     config = msgspec.convert(layers.values, Config)
     return Settings(
         config=config,
@@ -193,7 +211,20 @@ def _from_text(key: str, text: str) -> object:
         return [line for line in text.splitlines() if line.strip()]
     if key == "add_dirs":
         return [folder for folder in text.split(os.pathsep) if folder]
+    if key == "fallbacks":
+        return _fallbacks_from(text)
     return text.replace(",", " ").split() if key.endswith("_tools") else text
+
+
+def _fallbacks_from(text: str) -> object:
+    """`flash=deepseek/flash flash=siliconflow/flash` as a table of lists; the text itself where it is none."""
+    lists: dict[str, list[str]] = {}
+    for entry in text.replace(",", " ").split():
+        model, sign, place = entry.partition("=")
+        if not sign:
+            return text
+        lists.setdefault(model, []).append(place)
+    return lists
 
 
 def _from_flag(key: str, value: object) -> object:

@@ -35,17 +35,15 @@ from dsterm.tui.keys import LEADER, bindings
 from dsterm.tui.paint import Painter
 from dsterm.tui.paste import as_text
 from dsterm.tui.question import QuestionDock
-from dsterm.tui.question_actions import QuestionActions
 from dsterm.tui.recall import Recall
 from dsterm.tui.terminal import normal_key, restore_title, set_title
 from dsterm.tui.themes import adopt, line_looks, screen_theme
 from dsterm.tui.transcript_view import TranscriptSource, TranscriptView
 from dsterm.tui.turns import Turns
+from dsterm.tui.wire_actions import WireActions
 
 _STATUS_SECONDS = 0.25
 _READY = "ready"
-_PLACEHOLDER = "ask anything, / for commands, ? for help"
-_PLACEHOLDER_RUNNING = "ask a follow-up …"
 
 
 class MainScreen(Screen[None], inherit_bindings=False):
@@ -55,7 +53,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     AUTO_FOCUS = "Composer"
 
 
-class DstermApp(QuestionActions, inherit_bindings=False):
+class DstermApp(WireActions, inherit_bindings=False):
     """Transcript, question, composer, hint and status, over a Conversation."""
 
     CSS_PATH = "dsterm.tcss"
@@ -75,7 +73,7 @@ class DstermApp(QuestionActions, inherit_bindings=False):
         self.turns = Turns(conversation, self, options.clock)
         self.view = TranscriptView(self.painter, self._source())
         self.popup = CompletionPopup(self.all_commands)
-        self.dock = QuestionDock(self.painter, self._seconds_since_key)
+        self.dock = QuestionDock(self.painter, self._quiet_seconds)
         self.composer = Composer(Recall(options.history), self.popup, self.turns.take_last)
         self.foot = Foot(self.painter, self._read_foot)
         self._key_at = float("-inf")
@@ -152,7 +150,11 @@ class DstermApp(QuestionActions, inherit_bindings=False):
             event = events.Paste(as_text(event.text))
         await super().on_event(event)
 
-    def _seconds_since_key(self) -> float:
+    def _quiet_seconds(self) -> float:
+        """How long nobody typed. A question that holds up no call leaves a draft the focus, however long that takes."""
+        question = self.dock.current
+        if question is not None and not question.call_id and self.composer.text:
+            return 0.0
         return self.options.clock.monotonic() - self._key_at
 
     # Stage: what turns show themselves on.
@@ -164,9 +166,10 @@ class DstermApp(QuestionActions, inherit_bindings=False):
     def show(self, envelope: Envelope) -> None:
         """One event of the conversation."""
         self.view.show(envelope)
+        self.note_wait(envelope.event)
         match envelope.event:
             case StepStarted():
-                self.view.set_price(self.conversation.status().model.price)
+                self.view.set_price(self.conversation.status().model.price_at(self.options.clock.now()))
             case ToolRequested() as request:
                 self.note_request(request)
             case PlanProposed(text=text):
@@ -202,7 +205,8 @@ class DstermApp(QuestionActions, inherit_bindings=False):
         if self._is_work_told and not self.turns.is_busy:
             self._is_work_told = False
             self.foot.unsay()
-        self.composer.placeholder = Content(_PLACEHOLDER_RUNNING if self.turns.is_running else _PLACEHOLDER)
+        self.note_turn()
+        self.composer.placeholder = Content(self.placeholder())
         self.composer.set_mode(self.conversation.status().mode)
         self.foot.draw()
 
@@ -214,8 +218,11 @@ class DstermApp(QuestionActions, inherit_bindings=False):
         status = self.conversation.status()
         return status, Hints(
             seconds=self.options.clock.monotonic() - self.turns.began if self.turns.is_running else None,
+            wait=self.wait(status.provider_title),
             is_asking=self.dock.current is not None,
+            can_refuse=self.dock.current is not None and self.dock.current.refusal is not None,
             goes_back=self.dock.goes_back,
+            has_offer=not self.composer.text and self.offer() is not None,
             shell=self.composer.shell,
             switch_note=status.switch_note,
             queued=len(self.turns.queue),
@@ -237,6 +244,8 @@ class DstermApp(QuestionActions, inherit_bindings=False):
             self.view.follow()
         if message.is_steer:
             self.turns.steer(text)
+        elif message.is_bare and self.take_offer():
+            self.view.follow()
         else:
             await self.run_line(text)
 
@@ -254,7 +263,7 @@ class DstermApp(QuestionActions, inherit_bindings=False):
         """The draft changed: offer what fits it."""
         if event.text_area is self.composer:
             self.popup.show_for(self.composer.text)
-            if self.composer.notice_shell():
+            if self.composer.notice_draft():
                 self.foot.draw()
 
     def on_transcript_view_moved(self, _message: TranscriptView.Moved) -> None:

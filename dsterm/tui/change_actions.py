@@ -21,7 +21,7 @@ class ChangeActions(PaletteActions, inherit_bindings=False):
     def escape_idle(self) -> None:
         """Esc with nothing to close or stop: twice in an empty composer goes back to an earlier prompt."""
         now = self.options.clock.monotonic()
-        if self.composer.text or now - self.stopped_at < _DEAF_SECONDS or not self.conversation.rewind_points():
+        if self.composer.text or self.is_deaf or not self.conversation.rewind_points():
             return
         if now - self._escaped_at <= _TWICE_SECONDS:
             self._escaped_at = float("-inf")
@@ -29,6 +29,11 @@ class ChangeActions(PaletteActions, inherit_bindings=False):
         else:
             self._escaped_at = now
             self.say("Esc again goes back to an earlier prompt.")
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether a turn was stopped only just now, so that Esc may be meant for that still."""
+        return self.options.clock.monotonic() - self.stopped_at < _DEAF_SECONDS
 
     def action_rewind(self) -> None:
         """Choose the prompt to go back to; what would change is shown before anything does."""

@@ -12,6 +12,8 @@ from dsterm.render.clean import clean
 from dsterm.tui.conversation import Command
 
 _MOST_ROWS = 8
+_LABEL_CELLS = 36
+"""Labels up to this wide stand in a column; what a longer one does stands right behind it."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +144,7 @@ class CompletionPopup(Widget, can_focus=False):
         """The rows around the chosen one."""
         first = max(0, min((self._chosen or 0) - _MOST_ROWS + 1, len(self._found) - _MOST_ROWS))
         shown = self._found[first : first + _MOST_ROWS]
-        width = max((len(each.label) for each in self._found), default=0)
+        width = min(max((len(each.label) for each in shown), default=0), _LABEL_CELLS)
         rows = [self._row(each, width, is_chosen=first + place == self._chosen) for place, each in enumerate(shown)]
         return Content("\n").join(rows)
 

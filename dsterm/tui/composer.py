@@ -61,11 +61,14 @@ class Composer(TextArea, inherit_bindings=False):
     ]
 
     class Submitted(Message):
-        """The user pressed Enter; `text` has pastes in full and may be blank. `is_steer`: for the running turn, now."""
+        """The user pressed Enter; `text` has pastes in full and may be blank. `is_steer`: for the running turn, now;
+        `is_bare`: there was nothing at all.
+        """
 
-        def __init__(self, text: str, *, is_steer: bool = False) -> None:
+        def __init__(self, text: str, *, is_steer: bool = False, is_bare: bool = False) -> None:
             self.text = text
             self.is_steer = is_steer
+            self.is_bare = is_bare
             super().__init__()
 
     class Said(Message):
@@ -87,12 +90,14 @@ class Composer(TextArea, inherit_bindings=False):
         self._held_enter: Timer | None = None
         self._killed = ""
         self.shell = Shell.NONE
+        self._is_bare = True
 
-    def notice_shell(self) -> bool:
-        """Show whether the draft is a command for the shell; True when that changed."""
-        former, self.shell = self.shell, shell_of(self.text)
+    def notice_draft(self) -> bool:
+        """Show whether the draft is a command for the shell; True when that changed, or whether there is a draft at all."""
+        former = self.shell, self._is_bare
+        self.shell, self._is_bare = shell_of(self.text), not self.text
         self.set_class(self.shell is not Shell.NONE, "-shell")
-        return former is not self.shell
+        return former != (self.shell, self._is_bare)
 
     def set_mode(self, mode: ThinkingMode) -> None:
         """Show the mode in the bar."""
@@ -170,7 +175,8 @@ class Composer(TextArea, inherit_bindings=False):
         self._held_enter = None
         self._key_times.clear()
         self._popup.close()
-        self.post_message(self.Submitted(self.take()))
+        is_bare = not self.text
+        self.post_message(self.Submitted(self.take(), is_bare=is_bare))
 
     def _type(self, text: str) -> None:
         start, end = self.selection

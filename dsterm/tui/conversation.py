@@ -125,6 +125,10 @@ class Conversation(Protocol):
         """One turn, ending with TurnEnded."""
         ...
 
+    def answer_now(self) -> AsyncIterator[Envelope]:
+        """A turn that answers, without more reasoning, what was stopped in mid-reasoning."""
+        ...
+
     def command(self, line: str) -> AsyncIterator[Envelope]:
         """A slash command with its arguments, or a command of the user's own for the shell, which begins with `!`."""
         ...

@@ -179,6 +179,7 @@ ACTIONS: tuple[Action, ...] = (
 
 COMPOSER_KEYS: tuple[tuple[str, str], ...] = (
     ("Enter", "send; while a turn runs: queue"),
+    ("Enter, with nothing written", "after a stop in mid-reasoning: answer now, in Non-think  /answer"),
     ("Ctrl+Enter", "while a turn runs: tell it before its next step  /steer"),
     ("Shift+Enter  Ctrl+J  Alt+Enter  \\ Enter", "new line"),
     ("Up  Down", "earlier prompts, on the first and last line"),
@@ -188,6 +189,7 @@ COMPOSER_KEYS: tuple[tuple[str, str], ...] = (
     ("!  !!", "a command of your own: its output goes into the context, or is kept out of it"),
     ("y  a  p  n", "answer a question: yes, all this session, always this rule, no because …"),
     ("h  e", "a change: hunk by hunk, or in $VISUAL or $EDITOR first"),
+    ("r  w", "a server that says nothing: try again, keep waiting"),
     ("t  f", "a change: side by side, over the full screen; f also for a command"),
 )
 """What the composer and the question do with keys of their own, for help."""

@@ -65,13 +65,13 @@ class QuestionDock(Vertical, can_focus=True):
             self.is_full = is_full
             super().__init__()
 
-    def __init__(self, painter: Painter, seconds_since_key: Callable[[], float]) -> None:
+    def __init__(self, painter: Painter, quiet_seconds: Callable[[], float]) -> None:
         super().__init__()
         self.display = False
         self._waiting: deque[tuple[QuestionAsked, Review]] = deque()
         self._hold = LetterHold(self, self._act)
         self._refusal: Option | None = None
-        self._quiet = QuietFocus(self, seconds_since_key, self._wants_focus)
+        self._quiet = QuietFocus(self, quiet_seconds, self._wants_focus)
         self._sheet = QuestionSheet(painter)
         self._reason = Input(placeholder="because … (Enter sends, Esc goes back)", classes="question-reason")
 
@@ -106,9 +106,9 @@ class QuestionDock(Vertical, can_focus=True):
             self._show()
 
     def drop_calls(self) -> None:
-        """The turn is over: no question about one of its calls waits any more."""
+        """The turn is over: no question about its calls or its requests waits any more."""
         for question, _ in tuple(self._waiting):
-            if question.call_id:
+            if question.call_id or question.refusal is None:
                 self.drop(question.id)
 
     def drop_all(self) -> None:
@@ -135,7 +135,7 @@ class QuestionDock(Vertical, can_focus=True):
     def escape(self) -> bool:
         """Esc: from the reason or the hunks back to the keys, from the full screen to the dock, else refuse.
 
-        False when nothing is asked.
+        False when nothing is asked, or nothing that can be refused.
         """
         question = self.current
         self._hold.take()
@@ -150,9 +150,10 @@ class QuestionDock(Vertical, can_focus=True):
             self._show_subject()
         elif self._sheet.is_full:
             self._set_full(is_full=False)
+        elif question.refusal is not None:
+            self._answer(Answer(answer=question.refusal.answer))
         else:
-            refusals = [option for option in question.options if option.wants_text] or list(question.options)
-            self._answer(Answer(answer=refusals[-1].answer))
+            return False
         return True
 
     def _show(self) -> None:

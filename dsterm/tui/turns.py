@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Protocol
 
 from dsterm.core.errors import DstermError
-from dsterm.core.events import Envelope, Notice, NoticeLevel
+from dsterm.core.events import Envelope, Notice, NoticeLevel, TurnStarted
 from dsterm.core.services import Clock
 from dsterm.tui.conversation import Conversation
 from dsterm.tui.shell_line import is_for_shell
@@ -19,7 +19,7 @@ _AFTER_THE_TURN = frozenset(
 )
 """Commands that change the conversation itself; typed while a turn runs, they wait for its end."""
 
-_LIKE_TURNS = frozenset({"/commit", "/review"})
+_LIKE_TURNS = frozenset({"/commit", "/review", "/answer"})
 """Commands that take a while and may ask: other ones go out beside them."""
 
 _AT_ONCE = frozenset({"/bg", "/jobs"})
@@ -46,6 +46,10 @@ class Stage(Protocol):
 
     def turn_changed(self) -> None:
         """A turn began or ended, or the queue changed."""
+        ...
+
+    def give_back(self, text: str) -> None:
+        """A prompt that was not sent after all."""
         ...
 
     def session_changed(self) -> None:
@@ -122,6 +126,11 @@ class Turns:
         self._conversation.interrupt()
         return True
 
+    def answer_now(self) -> None:
+        """Have answered at once what was stopped in mid-reasoning."""
+        if not self.is_busy:
+            self._work(lambda: self._run_turn("", self._conversation.answer_now()))
+
     def take_last(self) -> str | None:
         """The prompt queued last, taken back for editing."""
         if not self.queue:
@@ -158,6 +167,12 @@ class Turns:
 
     def _begin(self, text: str) -> None:
         """Run a turn, or a command that is like one."""
+        if is_for_shell(text) or is_command(text):
+            self._work(lambda: self._run_command(text))
+        else:
+            self._work(lambda: self._run_turn(text, self._conversation.run(text)))
+
+    def _work(self, run: Callable[[], Coroutine[None, None, None]]) -> None:
         self.is_running = True
         self._was_stopped = False
         self.began = self._clock.monotonic()
@@ -165,17 +180,22 @@ class Turns:
 
         async def work() -> None:
             try:
-                if is_for_shell(text) or is_command(text):
-                    await self._run_command(text)
-                    return
-                async for envelope in self._reported(self._conversation.run(text)):
-                    self._stage.show(envelope)
+                await run()
             finally:
                 self.is_running = False
                 self.is_held = bool(self.queue) and (self.is_held or self._was_stopped)
                 self._next()
 
         self._stage.start(work)
+
+    async def _run_turn(self, text: str, envelopes: AsyncIterator[Envelope]) -> None:
+        """Show a turn; one that never began, as when the user would not send a key, gives its prompt back."""
+        has_begun = False
+        async for envelope in self._reported(envelopes):
+            has_begun = has_begun or isinstance(envelope.event, TurnStarted)
+            self._stage.show(envelope)
+        if text and not has_begun:
+            self._stage.give_back(text)
 
     async def _run_command(self, line: str) -> None:
         before = self._conversation.status().session_id

@@ -26,12 +26,16 @@ def count_words(text: str) -> int:
 class Client:
     """A demo server in a thread, and the plainest of clients for it."""
 
-    def __init__(self, script: Script | None, tokens_per_second: float) -> None:
+    def __init__(self, script: Script | None, tokens_per_second: float, **around: object) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         ids = (f"id{number}" for number in itertools.count())
         self._around = Circumstances(
-            tokens_per_second=tokens_per_second, script=script, now=lambda: 1_800_000_000.0, new_id=lambda: next(ids)
+            tokens_per_second=tokens_per_second,
+            script=script,
+            now=lambda: 1_800_000_000.0,
+            new_id=lambda: next(ids),
+            **around,
         )
         self._loaded = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
@@ -85,13 +89,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Client]]:
     """Start a server, with a scenario given as TOML or not."""
     clients: list[Client] = []
 
-    def begin(scenario: str = "", tokens_per_second: float = 0) -> Client:
+    def begin(scenario: str = "", tokens_per_second: float = 0, **around: object) -> Client:
         script = None
         if scenario:
             file = tmp_path / "scenario.toml"
             file.write_text(scenario, encoding="utf-8")
             script = Script(load_scenario(file))
-        clients.append(Client(script, tokens_per_second))
+        clients.append(Client(script, tokens_per_second, **around))
         return clients[-1]
 
     yield begin

@@ -99,6 +99,21 @@ REFUSED = {
         {"response_format": {"type": "json_object"}},
         "Prompt must contain the word 'json' in some form",
     ),
+    "json of no type": ({"response_format": {}}, "missing field `type`"),
+    "json of another type": (
+        {"response_format": {"type": "xml"}},
+        "unknown variant `xml`, expected one of `json_object`, `json_schema`, `regex`, `text`",
+    ),
+    "no schema": ({"response_format": {"type": "json_schema"}}, "missing field `json_schema`"),
+    "empty schema": ({"response_format": {"type": "json_schema", "json_schema": {}}}, "missing field `schema`"),
+    "schema that is none": (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": 5}}},
+        'Invalid json schema: 5 is not of types "boolean", "object"',
+    ),
+    "empty tool name": (
+        {"tools": [{"type": "function", "function": {"name": ""}}]},
+        "Invalid 'tools[0].function.name': empty string.",
+    ),
     "arguments as object": (
         {"messages": [USER, assistant({"id": "a", "function": {"name": "f", "arguments": {}}}), result("a")]},
         "invalid type: map, expected a string",
@@ -121,6 +136,13 @@ ACCEPTED = {
     "old answer without reasoning": {"messages": [USER, {"role": "assistant", "content": "x"}, USER]},
     "two user messages": {"messages": [USER, USER]},
     "unknown fields": {"colour": "blue"},
+    "system text first": {"messages": [{"role": "system", "content": "s"}, USER]},
+    "empty ids": {"messages": [USER, assistant(call("")), result("")]},
+    "reminder": {"messages": [{"role": "latest_reminder", "content": "x"}, USER]},
+    "plain answer": {"response_format": {"type": "text"}},
+    "answer with a schema": {
+        "response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
+    },
     "text parts": {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}]},
 }
 
@@ -201,6 +223,21 @@ def test_empty_reasoning_counts_as_missing_and_a_space_does_not(demo):
     assert demo.error(messages=messages) == REASONING
     messages[1]["reasoning_content"] = " "
     assert demo.post(messages=messages)[0] == 200
+
+
+def test_with_tools_every_answer_must_bring_its_reasoning(demo):
+    messages = [USER, {"role": "assistant", "content": "x"}, USER]
+    assert demo.post(messages=messages)[0] == 200
+    assert demo.error(messages=messages, tools=[TOOL]) == REASONING
+    messages[1]["reasoning_content"] = " "
+    assert demo.post(messages=messages, tools=[TOOL])[0] == 200
+
+
+@pytest.mark.parametrize("place", [1, 2])
+def test_system_text_stands_at_the_front_and_nowhere_else(demo, place):
+    messages = [{"role": "system", "content": "s"}, USER]
+    messages.insert(place, {"role": "system", "content": "t"})
+    assert "only as the first one" in demo.error(messages=messages)
 
 
 def test_reasoning_is_not_asked_for_in_non_think(demo):

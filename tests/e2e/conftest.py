@@ -1,11 +1,30 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from e2e_program import DemoServer, Program, Recorder, commit_all
+from e2e_program import PROGRAMS, SERVERS, DemoServer, Program, Recorder, commit_all
+from wire_prefix import broken_prefixes, broken_rules, read_steps, read_visits
+
+
+@pytest.fixture(autouse=True)
+def kept_prefixes() -> Iterator[None]:
+    """What the programs of a test sent keeps to the wire's rules: request N+1 is request N and a suffix, or says why not."""
+    PROGRAMS.clear()
+    began = time.time()
+    yield
+    visits = [visit for server in SERVERS for visit in read_visits(server.record, began)]
+    logs = [log for program in PROGRAMS for log in program.logs]
+    visits.sort(key=lambda visit: visit.at)
+    refused = [
+        f"request {visit.number} was refused: {visit.problem}" for visit in visits if "reasoning" in visit.problem
+    ]
+    rules = [f"request {visit.number}: {rule}" for visit in visits for rule in broken_rules(visit.body)]
+    problems = [*refused, *rules, *broken_prefixes(visits, read_steps(logs))]
+    assert not problems, "\n".join(problems)
 
 
 @pytest.fixture(scope="session")

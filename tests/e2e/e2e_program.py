@@ -71,10 +71,18 @@ class Done:
         return lines[0].removeprefix("dsterm: ")
 
 
+PROGRAMS: list[Program] = []
+"""The programs of the running test; what they sent is looked at when it is over."""
+
+SERVERS: list[DemoServer] = []
+"""Every demo server that runs."""
+
+
 class Program:
     """dsterm with a home of its own, in `folder`."""
 
     def __init__(self, home: Path, folder: Path) -> None:
+        PROGRAMS.append(self)
         self.home = home
         self.folder = folder
         self.environment = clean_environment(home)
@@ -145,18 +153,20 @@ def finished(process: subprocess.Popen[bytes], given: bytes | None = None) -> Do
 
 
 class DemoServer:
-    """`dsterm demo-server` as a process, at full speed."""
+    """`dsterm demo-server` as a process, at full speed; it writes down every request in `record`."""
 
     def __init__(self, home: Path, scenario: Path | None = None) -> None:
         words = ("--scenario", str(scenario)) if scenario else ()
+        self.record = home / "record.jsonl"
         self._process = subprocess.Popen(
-            [*DSTERM, "demo-server", "--tokens-per-second", "0", *words],
+            [*DSTERM, "demo-server", "--tokens-per-second", "0", "--record", str(self.record), *words],
             env=clean_environment(home),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         assert self._process.stdout is not None
         self.url: str = json.loads(self._process.stdout.readline())["url"]
+        SERVERS.append(self)
 
     def ledger(self) -> list[dict]:
         """The server's own account of every request that it answered."""
@@ -166,6 +176,7 @@ class DemoServer:
             return json.loads(connection.getresponse().read())["requests"]
 
     def close(self) -> None:
+        SERVERS.remove(self)
         self._process.kill()
         self._process.communicate()
 
@@ -193,7 +204,9 @@ class Recorder:
 
             def _pass_back(self, response: http.client.HTTPResponse) -> None:
                 self.send_response(response.status)
-                self.send_header("content-type", response.headers["content-type"])
+                for name in ("content-type", "retry-after"):
+                    if name in response.headers:
+                        self.send_header(name, response.headers[name])
                 self.end_headers()
                 while data := response.read1(65_536):
                     self.wfile.write(data)

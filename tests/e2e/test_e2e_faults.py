@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from dsterm.engine.steps import nudges
+
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(60)]
 
 WRITE = {"name": "write", "arguments": {"file_path": "made.txt", "content": "made\n"}}
@@ -61,6 +63,8 @@ SCENARIO = {
     "at the limit": [{"text": "As far as it", "finish_reason": "length"}],
     "filtered": [{"text": "", "finish_reason": "content_filter"}],
     "nothing at all": [{"text": ""}],
+    nudges.GO_ON: [{"text": " goes", "finish_reason": "length"}],
+    nudges.ANSWER_NOW: [{"text": ""}],
     "only thoughts": [{"reasoning": "Hm.", "text": ""}],
     "a slow line": [
         {
@@ -123,10 +127,7 @@ def test_a_server_that_stays_overloaded_is_given_up_with_the_prompt_kept(asked):
     [
         ("wrong key", "does not accept the API key", "NOVITA_API_KEY"),
         ("no balance", "Insufficient Balance", "Top up"),
-        ("at the limit", "output limit", "continue"),
         ("filtered", "content filter", "filter"),
-        ("nothing at all", "empty answer", "again"),
-        ("only thoughts", "gave no answer", "mode"),
         ("malformed", "no chat completion", "--base-url"),
     ],
 )
@@ -140,6 +141,25 @@ def test_what_can_not_be_tried_again_is_one_sentence_and_nothing_is_lost(asked, 
     assert events[0]["prompt"] == prompt
     assert events[-1]["type"] == "TurnEnded"
     assert "sk_e2e" not in asked.logs[0].read_text()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "requests", "said", "hint"),
+    [
+        ("at the limit", 3, "output limit", "continue"),
+        ("nothing at all", 4, "empty answer, 4 times", "--mode"),
+        ("only thoughts", 3, "empty answer, 3 times", "--model flash"),
+    ],
+)
+def test_what_is_no_whole_answer_is_asked_for_again_and_then_given_up(asked, prompt, requests, said, hint):
+    done = asked.ask(prompt, "--output-format", "json")
+    *_, sentence = done.err.splitlines()
+    assert done.code == 1
+    assert said in sentence
+    assert hint in sentence
+    assert done.json["num_turns"] == requests
+    assert done.json["result"] == ("As far as it goes goes" if prompt == "at the limit" else "")
+    assert len(done.err.splitlines()) == requests
 
 
 def test_an_error_page_of_a_gateway_is_reduced_to_its_title(asked):
@@ -187,8 +207,8 @@ def test_a_cut_off_call_never_runs_and_the_model_is_told(asked, prompt):
 
 def test_a_call_of_an_answer_that_ran_out_of_capacity_never_runs(asked):
     done = asked.ask("no capacity in a call", "--permission-mode", "yolo", "--output-format", "json")
-    assert "capacity" in done.sentence(1)
-    assert [call["outcome"] for call in done.json["tool_calls"]] == ["failed"]
+    assert "capacity" in last_sentence(done, 1)
+    assert done.json["tool_calls"] == []
     assert not (asked.folder / "made.txt").exists()
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import pytest
 from e2e_program import Program, Recorder, finished, wait_until
+from wire_prefix import conversation_of
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(60)]
 
@@ -54,9 +55,10 @@ def killed(program: Program, prompt: str, is_shown: str) -> list[dict]:
 
 def suffix_of(before: bytes, after: bytes) -> bytes:
     """What `after` adds to the conversation of `before`; apart from that they must be the same bytes."""
-    front = before.removesuffix(b"]}")
-    assert after.startswith(front + b","), f"not a continuation:\n{before[-600:]!r}\n{after[: len(front)][-600:]!r}"
-    return after[len(front) + 1 : -2]
+    front, whole = conversation_of(before), conversation_of(after)
+    assert front and whole
+    assert whole.startswith(front + b","), f"not a continuation:\n{front[-600:]!r}\n{whole[: len(front)][-600:]!r}"
+    return whole[len(front) + 1 :]
 
 
 def roles(request: dict) -> list[str]:

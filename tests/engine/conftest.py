@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from command_world import CommandWorld
 from scripted import OPEN_WORLDS
+from wire_world import Wire
 
 
 @pytest.fixture(autouse=True)
@@ -21,3 +22,13 @@ async def commands(tmp_path: Path) -> AsyncIterator[CommandWorld]:
     world = CommandWorld(tmp_path)
     yield world
     await world.close_engines()
+
+
+@pytest.fixture
+async def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wire]:
+    """A server that plays bytes, and engines that talk to it through the real client; retries come at once."""
+    monkeypatch.setattr("dsterm.llm.retry._FIRST_WAIT", 0.001)
+    made = Wire(tmp_path)
+    await made.server.start()
+    yield made
+    await made.close()

@@ -22,7 +22,7 @@ from dsterm.core.provider import Delta, Ended, Request, StopReason, TextPiece, T
 from dsterm.core.questions import Answer, QuestionAsked
 from dsterm.core.workspace import LeftOut, RepoSnapshot, SnapshotFile
 from dsterm.engine.engine import Engine
-from dsterm.engine.parts import EngineParts, RepoState
+from dsterm.engine.parts import EngineParts, Patience, RepoState
 from dsterm.llm.catalog import load_catalog
 from dsterm.policy.shell import read_command
 from dsterm.store.index import Index
@@ -185,6 +185,7 @@ class World:
         interrupted: tuple[str, ...] = (),
         proposed_checks: tuple[str, ...] = (),
         has_sandbox: bool = True,
+        patience: Patience | None = None,
     ) -> Engine:
         store = self.store if is_saved else None
         if store:
@@ -239,6 +240,7 @@ class World:
             warm=lambda _card: None,
             can_ask=can_ask,
             interrupted=interrupted,
+            patience=patience or Patience(),
         )
         return Engine(parts)
 

@@ -49,7 +49,7 @@ async def test_money_is_booked_at_the_price_of_what_served(tmp_path):
     served = [ServedBy("deepseek/deepseek-v4-pro"), *answer("x")]
     loop = WorkLoop(tmp_path / "w", [served])
     await ask_aside(loop.live, ASIDE)
-    price = loop.live.parts.catalog.priced("novita", "deepseek/deepseek-v4-pro")
+    price = loop.live.parts.catalog.priced("novita", "deepseek/deepseek-v4-pro", TickingClock().now())
     cost = cost_of(USAGE, price)
     assert loop.live.session.dollars == loop.live.session.turn_dollars == cost.total
     (ended,) = loop.of(AsideEnded)
@@ -63,7 +63,7 @@ async def test_resumed_session_has_paid_for_it_too(tmp_path):
 
 
 async def test_failure_that_may_pass_is_tried_again_and_both_are_recorded(tmp_path, monkeypatch):
-    monkeypatch.setattr("dsterm.engine.steps.aside.wait_before_retry", lambda *_: 0.0)
+    monkeypatch.setattr("dsterm.engine.steps.tries.wait_before_retry", lambda *_: 0.0)
     loop = WorkLoop(tmp_path / "w", [failed(BUSY), answer("x")])
     assert await ask_aside(loop.live, ASIDE) == "x"
     assert [event.ended.stop for event in loop.of(AsideEnded)] == [StopReason.FAILED, StopReason.STOP]
@@ -77,7 +77,7 @@ async def test_failure_that_stays_is_one_sentence_with_what_to_do(tmp_path):
     assert loop.of(AsideEnded)[0].ended.usage is None
 
 
-@pytest.mark.parametrize("stop", [StopReason.LENGTH, StopReason.CONTENT_FILTER, StopReason.INSUFFICIENT_RESOURCE])
+@pytest.mark.parametrize("stop", [StopReason.LENGTH, StopReason.CONTENT_FILTER])
 async def test_half_an_answer_is_paid_for_and_not_used(tmp_path, stop):
     loop = WorkLoop(tmp_path / "w", [[TextPiece("Fix"), UsagePiece(usage=USAGE), Ended(stop=stop)]])
     with pytest.raises(ProviderError, match="No commit message"):

@@ -116,7 +116,7 @@ async def test_a_session_that_was_killed_counts_its_time_to_the_last_sign_of_lif
         at(2, MessageProgress(content="", reasoning="so")),
         at(3.5, MessageProgress(content="half", reasoning="")),
     ]
-    (ended,) = only(missing_ends(events, None, WordCounter(), unlooked), StepEnded)
+    (ended,) = only(missing_ends(events, lambda *_: None, WordCounter(), unlooked), StepEnded)
     assert isinstance(ended, StepEnded)
     assert (ended.timings.first_token, ended.timings.first_answer, ended.timings.total) == (0, 3.5, 3.5)
 

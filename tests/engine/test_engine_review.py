@@ -190,7 +190,7 @@ async def test_what_was_written_in_part_can_be_undone(world: World) -> None:
 async def test_the_proposal_can_be_had_while_the_question_waits(world: World) -> None:
     write(world, "a.txt", "one\n")
     engine = world.engine(
-        ScriptedProvider([calls(call("write", {"file_path": "b.txt", "content": "x\n"})), answer("")])
+        ScriptedProvider([calls(call("write", {"file_path": "b.txt", "content": "x\n"})), answer("ok")])
     )
     seen = []
     question = ""

@@ -22,7 +22,7 @@ from dsterm.core.questions import Answer, QuestionAsked
 from dsterm.core.undo_events import ChangesSaved, CheckpointSaved, SavedFile
 from dsterm.engine.journal import Journal
 from dsterm.engine.live import LiveSession, RunTotals
-from dsterm.engine.parts import RepoState
+from dsterm.engine.parts import Patience, RepoState
 from dsterm.llm.catalog import load_catalog
 from dsterm.workspace.files.local import LocalWorkspace
 from dsterm.workspace.saved.checkpoints import Checkpoints
@@ -118,6 +118,7 @@ class WorkLoop:
             "is_trusted": True,
             "proposed_checks": (),
             "can_ask": True,
+            "patience": Patience(),
         }
         journal = Journal("s1", TickingClock(), everything["new_id"], None, lambda _envelope: None)
         model = catalog.model(parts.pop("provider", "novita"), parts.pop("model", "pro"))

@@ -4,12 +4,14 @@ from dsterm.core.models import ThinkingMode, Usage
 from dsterm.core.provider import (
     Alive,
     Ended,
+    LeakedMarkup,
     ReasoningPiece,
     ServedBy,
     StopReason,
     TextPiece,
     ToolCallPiece,
     UsagePiece,
+    WasReasoning,
 )
 from dsterm.llm.assemble import Assembler
 
@@ -91,3 +93,28 @@ def test_a_cut_message_keeps_its_words_and_drops_its_calls():
         True,
         ThinkingMode.THINK_MAX,
     )
+
+
+def test_a_name_in_pieces_or_sent_again_is_one_name():
+    assert calls(call(0, "a", "re"), call(0, "", "ad"), call(0, arguments="{}")) == [("a", "read", "{}")]
+    assert calls(call(0, "a", "re"), call(0, "a", "read"), call(0, "a", "read", "{}")) == [("a", "read", "{}")]
+
+
+def test_calls_at_one_index_are_found_again_by_their_id():
+    assert calls(
+        call(0, "a", "x", "{"), call(0, "b", "y", "["), call(0, "a", arguments="}"), call(0, "b", arguments="]")
+    ) == [
+        ("a", "x", "{}"),
+        ("b", "y", "[]"),
+    ]
+
+
+def test_what_was_reasoning_moves_there():
+    assembler = assembled(ReasoningPiece("a"), TextPiece("b"), WasReasoning(), TextPiece("c"))
+    assert (assembler.reasoning, assembler.content) == ("ab", "c")
+
+
+def test_leaks_and_the_id_of_the_answer_are_remembered():
+    leak = LeakedMarkup(text="x", recovered=False)
+    assembler = assembled(ServedBy("m", "r1"), leak, ServedBy("n"))
+    assert (assembler.leaked, assembler.served_by, assembler.response_id) == ((leak,), "n", "r1")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,8 @@ from dsterm.llm.catalog import load_catalog
 
 NON_THINK, THINK, MAX = ThinkingMode
 CATALOG = load_catalog()
+NIGHT = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PEAK = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
 
 def test_novita_is_the_default_with_the_prices_of_its_articles():
@@ -35,11 +38,12 @@ def test_novita_is_the_default_with_the_prices_of_its_articles():
 
 def test_all_ordered_providers_have_pro_flash_and_a_body_for_each_mode():
     assert [card.name for card in CATALOG.providers] == [
-        "novita", "deepseek", "siliconflow", "deepinfra", "openrouter", "custom", "demo",
+        "novita", "deepseek", "siliconflow", "deepinfra", "openrouter", "custom",
+        "vllm", "sglang", "llamacpp", "ollama", "demo",
     ]  # fmt: skip
     catalog = load_catalog(base_url="http://localhost:8000/v1")
     for card in catalog.providers:
-        for alias in ("pro", "flash"):
+        for alias in () if card.name in {"llamacpp", "ollama"} else ("pro", "flash"):
             model = catalog.model(card.name, alias)
             assert model.alias == alias
             assert set(model.mode_bodies) == set(ThinkingMode)
@@ -88,7 +92,7 @@ def test_a_custom_server_takes_any_model_without_a_price():
     model = catalog.model("custom", "my/Model-7b")
     assert (model.id, model.price) == ("my/Model-7b", None)
     assert catalog.provider("custom").base_url == "http://localhost:8000/v1"
-    assert catalog.priced("custom", "my/Model-7b") is None
+    assert catalog.priced("custom", "my/Model-7b", NIGHT) is None
     for bad in ("", "two words", "a\x1b[0m", "x" * 300):
         with pytest.raises(UsageError):
             catalog.model("custom", bad)
@@ -126,7 +130,7 @@ def test_a_pasted_endpoint_is_cut_to_its_base():
     ],
 )
 def test_the_price_is_that_of_the_model_that_answered(provider, served, price):
-    assert CATALOG.priced(provider, served).input == Decimal(price)
+    assert CATALOG.priced(provider, served, PEAK).input == Decimal(price)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +138,7 @@ def test_the_price_is_that_of_the_model_that_answered(provider, served, price):
     [("novita", "other"), ("novita", ""), ("openrouter", "deepseek/deepseek-v4-pro"), ("x", "y")],
 )
 def test_an_unknown_price_is_none(provider, served):
-    assert CATALOG.priced(provider, served) is None
+    assert CATALOG.priced(provider, served, PEAK) is None
 
 
 @pytest.mark.parametrize(
@@ -153,6 +157,10 @@ def test_an_unknown_price_is_none(provider, served):
 def test_what_a_switch_loses(before, after, loss):
     sides = [(CATALOG.model(provider, model), mode) for provider, model, mode in (before, after)]
     assert CATALOG.prefix_loss(*sides) is loss
+
+
+NEW = "[providers.novita.models.new]\ncontext_window = 1\nmax_output = 1\n"
+PRICE = "{ input = '1', output = '1', cache_read = '1', since = 2026-01-01, source = '' }"
 
 
 def own(tmp_path, text: str):
@@ -225,6 +233,29 @@ def test_a_file_that_is_not_there_changes_nothing(tmp_path):
             "price = { input = 'much', output = '1', cache_read = '1', since = 2026-01-01, source = '' }",
             'providers.novita.models."new".price.input',
         ),
+        ("[providers.novita.models.new]\ncontext_window = 'x'\nmax_output = 1", "context_window"),
+        (f"{NEW}price = {PRICE}\noff_peak = {PRICE}", 'models."new".off_peak'),
+        (f"{NEW}off_peak = {PRICE}\npeak_hours = ['Mon 01:00-02:00']", 'models."new".off_peak'),
+        (f"{NEW}price = {PRICE}\npeak_hours = ['Mon 01:00-02:00']", 'models."new".off_peak'),
+        (f"{NEW}price = {PRICE}\noff_peak = {PRICE}\npeak_hours = ['at night']", 'models."new".peak_hours'),
+        (f"{NEW}price = {PRICE}\noff_peak = {PRICE}\npeak_hours = 3", 'models."new".peak_hours'),
+        (NEW + "expected = " + PRICE.replace("'1'", "'1e99999999'", 1), 'models."new".expected.input'),
+        (NEW + "price = " + PRICE.replace("'1'", "'nan'", 1), 'models."new".price.input'),
+        (f"{NEW}since = 'today'", 'models."new".since'),
+        (f"{NEW}mode_alternatives.think = {{}}", 'models."new".mode_alternatives.think'),
+        ("[providers.novita.mode_alternatives]\nslow = []", "novita.mode_alternatives.slow"),
+        ("[providers.novita.mode_alternatives]\nthink = [1]", "novita.mode_alternatives.think"),
+        ("[providers.novita.mode_alternatives]\nthink = [{ model = 'x' }]", "novita.mode_alternatives.think.model"),
+        ("[providers.novita]\nbalance_url = 'https://elsewhere.example/me'", "providers.novita.balance_url"),
+        ("[providers.novita]\nbalance_url = '//elsewhere.example/me'", "providers.novita.balance_url"),
+        ("[providers.novita]\nbalance_form = 'letter'", "providers.novita.balance_form"),
+        ("[providers.novita]\nmodels_form = 'x'", "providers.novita.models_form"),
+        ("[providers.novita]\ncached_fields = 'x'", "providers.novita.cached_fields"),
+        ("[providers.novita]\nresponse_formats = ['yaml']", "providers.novita.response_formats"),
+        ("[providers.novita]\ntool_choices = ['maybe']", "providers.novita.tool_choices"),
+        ("[providers.novita]\nends_with_done = 'yes'", "providers.novita.ends_with_done"),
+        ("[providers.novita]\nreasoning_placeholder = ''", "providers.novita.reasoning_placeholder"),
+        ("[providers.novita]\naccepts_empty_reasoning = 1", "providers.novita.accepts_empty_reasoning"),
         ("[prefix_loss]\nmodel = 'some'", 'prefix_loss."model"'),
         ("[providers.novita.prefix_loss]\nmodel = 3", 'providers.novita.prefix_loss."model"'),
         ("[prefix_loss]\nmood = 'nothing'", 'prefix_loss."mood"'),

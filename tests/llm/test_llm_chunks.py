@@ -158,6 +158,31 @@ def test_broken_utf8_is_read_with_replacement_characters():
     assert reader().read(b'{"choices":[{"delta":{"content":"a\xff"}}]}') == [TextPiece("a\ufffd")]
 
 
+def test_an_answer_above_the_cap_is_given_up():
+    for event in (delta(content="x" * 60), delta(reasoning="x" * 60), delta(tool_calls=[{"index": 1}])):
+        chunks = ChunkReader(ORIGIN, FIELDS, cap=100)
+        chunks.read(json.dumps(event).encode())
+        assert not chunks.is_over
+        chunks.read(json.dumps(event).encode())
+        assert chunks.end().failure.kind is FailureKind.PROTOCOL
+        assert chunks.is_over
+
+
+def test_of_several_choices_one_is_read():
+    chunks = reader()
+    choices = [{"index": 0, "delta": {"content": "a"}}, {"index": 1, "delta": {"content": "b"}}]
+    assert chunks.read(json.dumps({"choices": choices}).encode()) == [TextPiece("a")]
+    assert chunks.read(json.dumps({"choices": choices[1:]}).encode()) == [Alive()]
+
+
+def test_an_index_may_be_text():
+    assert read(delta(tool_calls=[{"index": "2", "id": "i"}])) == [ToolCallPiece(index=2, id="i")]
+
+
+def test_content_may_be_a_list_of_parts():
+    assert read(delta(content=[{"type": "text", "text": "a"}, {"text": "b"}])) == [TextPiece("ab")]
+
+
 @settings(deadline=None)
 @given(
     st.binary()

@@ -8,7 +8,9 @@ import pytest
 
 from dsterm.core.models import ProviderCard
 from dsterm.core.provider import FailureKind
-from dsterm.llm.failures import Origin, clean, from_status, not_a_stream, retry_after
+from dsterm.llm.failures import from_status, not_a_stream
+from dsterm.llm.origin import Origin, clean
+from dsterm.llm.response_headers import wait_asked
 from dsterm.llm.transport import Trouble, from_trouble, trouble_behind
 
 KEY = "sk_abcdefgh"
@@ -71,7 +73,7 @@ def test_every_failure_says_what_to_do_and_hides_the_key(status):
 def test_a_wrong_key_names_the_variable_and_the_page():
     assert said(401, "Wrong key").sentence == (
         "Novita AI does not accept the API key (401): Wrong key. "
-        "Check the key in NOVITA_API_KEY or DSTERM_API_KEY. Keys are made at https://novita.ai/settings."
+        "Check the key in NOVITA_API_KEY or DSTERM_API_KEY, or see where it comes from: dsterm doctor. Keys are made at https://novita.ai/settings."
     )
 
 
@@ -140,12 +142,34 @@ def test_an_error_object_with_status_200_keeps_its_kind():
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "soon"}, None),
+        ({"retry-after-ms": "250", "retry-after": "9"}, 0.25),
+        ({"x-ratelimit-reset": "1795341642000", "date": "Sun, 22 Nov 2026 10:00:00 GMT"}, 42.0),
+        ({"x-ratelimit-reset": "1795341642", "date": "Sun, 22 Nov 2026 10:00:00 GMT"}, 42.0),
+        ({"x-ratelimit-reset": "1795341642000"}, None),
+        ({"x-ratelimit-reset": "6m0s", "date": "Sun, 22 Nov 2026 10:00:00 GMT"}, None),
+        ({"x-ratelimit-reset": "1e300", "date": "Sun, 22 Nov 2026 10:00:00 GMT"}, None),
         ({"retry-after": "Sun, 22 Nov 2026 10:00:30 GMT"}, None),
         ({"retry-after": "Sun, 22 Nov 2026 10:00:30 GMT", "date": "Sun, 22 Nov 2026 10:00:00 GMT"}, 30.0),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(headers, seconds):
-    assert retry_after(headers) == seconds
+    assert wait_asked(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Please try again in 9.816s.", 9.816),
+        ("please retry after 200 milliseconds", 0.2),
+        ("Try again in 350ms", 0.35),
+        ("try again in 2 minutes", 120.0),
+        ("try again in 5m", 300.0),
+        ("try again in a while", None),
+    ],
+)
+def test_the_sentence_may_say_when_to_come_again(text, seconds):
+    assert wait_asked({}, text) == (None if seconds is None else pytest.approx(seconds))
+    assert wait_asked({"retry-after": "3"}, text) == 3.0
 
 
 @pytest.mark.parametrize("trouble", list(Trouble))
@@ -162,7 +186,9 @@ def test_every_trouble_is_one_sentence_with_the_host_and_a_way_out(trouble):
     [
         (ConnectionRefusedError(), Trouble.REFUSED),
         (socket.gaierror(-2, "x"), Trouble.UNKNOWN_HOST),
-        (ssl.SSLCertVerificationError(1, "x"), Trouble.TLS),
+        (ssl.SSLCertVerificationError(1, "x"), Trouble.UNTRUSTED),
+        (ssl.SSLEOFError(8, "x"), Trouble.BROKEN_OFF),
+        (ssl.SSLError(1, "x"), Trouble.TLS),
         (ConnectionResetError(), Trouble.BROKEN_OFF),
         (OSError(101, "Network is unreachable"), Trouble.UNREACHABLE),
         (ValueError(), None),

@@ -67,7 +67,7 @@ async def test_a_whole_answer_comes_through_in_order(server):
         DONE,
     )
     deltas = await deltas_of(chat_at(server.url))
-    assert deltas[0] == ServedBy("deepseek/deepseek-v4-pro")
+    assert deltas[:2] == [Alive(), ServedBy("deepseek/deepseek-v4-pro", "x")]
     assert [d for d in deltas if isinstance(d, ReasoningPiece | TextPiece)] == [
         ReasoningPiece("Let me "),
         TextPiece("Yes"),
@@ -241,7 +241,7 @@ async def test_a_refused_connection_says_where_and_what_to_do(server):
     host = server.url.removeprefix("http://").removesuffix("/v1")
     assert (
         failure.sentence
-        == f"Novita AI can't be reached at {host}: connection refused. Check the network or --base-url."
+        == f"Novita AI can't be reached at {host}: connection refused. Start the server, or check --base-url."
     )
 
 

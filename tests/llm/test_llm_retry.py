@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from dsterm.core.provider import Failure, FailureKind
-from dsterm.llm.retry import wait_before_retry
+from dsterm.llm.retry import as_duration, wait_before_retry
 
 
-def failure(retry_after=None, is_retryable=True):
-    return Failure(kind=FailureKind.SERVER, message="m", retry_after=retry_after, is_retryable=is_retryable)
+def failure(retry_after=None, is_retryable=True, kind=FailureKind.SERVER):
+    return Failure(kind=kind, message="m", retry_after=retry_after, is_retryable=is_retryable)
 
 
 def test_waits_double_up_to_ten_seconds():
@@ -31,3 +31,24 @@ def test_the_server_may_ask_for_up_to_a_minute():
 
 def test_what_will_not_change_is_not_retried():
     assert wait_before_retry(failure(is_retryable=False), 1, lambda: 0.5) is None
+
+
+def test_what_took_minutes_to_fail_is_tried_twice_more_at_most():
+    late = failure(kind=FailureKind.TIMEOUT)
+    assert [wait_before_retry(late, attempt, lambda: 0.5) for attempt in (1, 2, 3)] == [0.5, 1.0, None]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.1, "1 second"),
+        (45.4, "45 seconds"),
+        (60.0, "1 minute"),
+        (90.0, "90 seconds"),
+        (300.0, "5 minutes"),
+        (3600.0, "1 hour"),
+        (86400.0, "24 hours"),
+    ],
+)
+def test_a_wait_is_said_as_a_reader_says_it(seconds, words):
+    assert as_duration(seconds) == words

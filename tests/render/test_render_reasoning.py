@@ -103,7 +103,7 @@ def test_without_a_price_the_cost_is_unknown() -> None:
 def test_without_usage_the_figures_stay_an_estimate() -> None:
     transcript = thinking()
     message = events.MessageAdded(message=AssistantMessage(reasoning=LONG))
-    end = events.StepEnded(stop=StopReason.INTERRUPTED, model="m", price=PRICE)
+    end = events.StepEnded(stop=StopReason.INTERRUPTED, model=STEP.model, price=PRICE)
     for envelope in in_order([(5, message), (5, end)]):
         transcript.show(envelope)
     assert shown(transcript) == [f" ▸ thought for 5 s · {len(LONG)} tok · ~$0.0011"]

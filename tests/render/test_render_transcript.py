@@ -234,7 +234,7 @@ def test_a_retry_takes_back_what_was_streamed() -> None:
         (5, events.MessageAdded(message=AssistantMessage(content="good"))),
     ]
     live, replayed = in_order(timeline), in_order([entry for entry in timeline if not isinstance(entry[1], DELTAS)])
-    assert text(live) == text(replayed) == " ! The server is busy. Trying again in 2.0 s (retry 1).\n\n good\n"
+    assert text(live) == text(replayed) == " ↻ retry: The server is busy\n\n good\n"
 
 
 def test_a_log_that_ends_in_the_middle_shows_what_there_was() -> None:
@@ -321,4 +321,4 @@ def test_retries_in_a_row_are_one_line_that_counts() -> None:
         (0, STEP),
         *((number, events.StepRetried(attempt=number, wait=2.0, cause="Busy.")) for number in (1, 2, 3)),
     ]
-    assert text(in_order(timeline)) == " ! Busy. Trying again in 2.0 s (retry 3).\n"
+    assert text(in_order(timeline)) == " ↻ 3 retries: Busy\n"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsterm.core.config import Config
+from dsterm.core.config import Config, FallbackConsent
 from dsterm.core.errors import SettingsError
 from dsterm.core.models import PermissionMode, ThinkingMode
 from dsterm.store.paths import Paths
@@ -232,6 +232,12 @@ def test_bans_of_tools_add_up_over_all_layers(paths: Paths) -> None:
         ('checks = [""]', "checks", "list of commands"),
         ('checks = ["a\\tb"]', "checks", "list of commands"),
         ('add_dirs = [" "]', "add_dirs", "list of folders"),
+        ('fallback = "maybe"', "fallback", "ask, always, never"),
+        ('[fallbacks]\nflash = "deepseek/flash"', "fallbacks", "PROVIDER/MODEL"),
+        ('[fallbacks]\nflash = ["deepseek"]', "fallbacks", "PROVIDER/MODEL"),
+        ('[fallbacks]\nflash = ["deep seek/flash"]', "fallbacks", "PROVIDER/MODEL"),
+        ("idle_timeout = 0", "idle_timeout", "1 to 3,600"),
+        ('ca_file = "a\\u0000b"', "ca_file", "certificates"),
         ('add_dirs = ["/a\\u0000b"]', "add_dirs", "list of folders"),
     ],
 )
@@ -302,3 +308,47 @@ def test_any_text_for_any_setting_is_a_value_or_a_sentence(key: str, text: str) 
         check_value(key, text, "here", is_text=True)
     except SettingsError as error:
         assert str(error).isprintable()
+
+
+def test_fallbacks_are_lists_by_model_from_a_table_or_a_variable(paths: Paths) -> None:
+    user = 'fallback = "always"\n[fallbacks]\nflash = ["deepseek/flash", "novita/deepseek/deepseek-v4-pro"]\n'
+    config = load(paths, user=user).config
+    assert config.fallbacks == {"flash": ("deepseek/flash", "novita/deepseek/deepseek-v4-pro")}
+    assert config.fallback is FallbackConsent.ALWAYS
+    variable = {"DSTERM_FALLBACKS": "flash=deepseek/flash, flash=siliconflow/flash pro=deepseek/pro"}
+    assert load(paths, environment=variable).config.fallbacks == {
+        "flash": ("deepseek/flash", "siliconflow/flash"),
+        "pro": ("deepseek/pro",),
+    }
+    with pytest.raises(SettingsError, match="DSTERM_FALLBACKS"):
+        load(paths, environment={"DSTERM_FALLBACKS": "deepseek/flash"})
+
+
+def test_a_project_sends_nothing_to_another_provider(paths: Paths) -> None:
+    settings = load(paths, project='fallback = "always"\n[fallbacks]\nflash = ["custom/flash"]\n')
+    assert (settings.config.fallbacks, settings.config.fallback) == ({}, FallbackConsent.ASK)
+    assert '"fallback", "fallbacks"' in settings.notices[0]
+
+
+OWN_SERVER = 'provider = "custom"\nbase_url = "http://localhost:8000/v1"\n'
+
+
+@pytest.mark.parametrize(
+    ("user", "environment", "flags", "address"),
+    [
+        (OWN_SERVER, {}, {}, "http://localhost:8000/v1"),
+        (OWN_SERVER, {}, {"provider": "custom"}, "http://localhost:8000/v1"),
+        (OWN_SERVER, {}, {"provider": "deepseek"}, ""),
+        (OWN_SERVER, {"DSTERM_PROVIDER": "deepseek"}, {}, ""),
+        (OWN_SERVER, {}, {"provider": "deepseek", "base_url": "https://proxy.example/v1"}, "https://proxy.example/v1"),
+        ('base_url = "http://localhost:8000/v1"', {}, {"provider": "deepseek"}, ""),
+        ("", {"DSTERM_BASE_URL": "http://localhost:8000/v1"}, {"provider": "custom"}, "http://localhost:8000/v1"),
+    ],
+)
+def test_an_address_in_the_file_is_that_of_the_provider_there(
+    paths: Paths, user: str, environment: dict[str, str], flags: dict[str, object], address: str
+) -> None:
+    settings = load(paths, user=user, environment=environment, flags=flags)
+    assert settings.config.base_url == address
+    assert bool(settings.notices) == (not address)
+    assert not settings.notices or "so deepseek doesn't get it" in settings.notices[0]

@@ -37,6 +37,7 @@ from dsterm.core.questions import Answer, Option, QuestionAnswered, QuestionAske
 from dsterm.core.review import EDITED, REVIEWED, ProposedFile
 from dsterm.core.status import Spend, Status
 from dsterm.core.tools import Effect, Outcome, Plan, ToolResult
+from dsterm.core.wire_events import StepStalled
 from dsterm.engine.undoing.rewind import RewindPoint, rewind_points
 from dsterm.tui.conversation import ScreenOptions, SessionSummary
 from dsterm.tui.keys import ScreenCommand
@@ -157,7 +158,7 @@ class FakeConversation:
         )
 
     def envelope(self, event: Event) -> Envelope:
-        is_delta = isinstance(event, TextDelta | ReasoningDelta)
+        is_delta = isinstance(event, TextDelta | ReasoningDelta | StepStalled)
         number = len(self.log) + (0 if is_delta else 1)
         parent = self.log[-1].id if self.log else ""
         made = Envelope(
@@ -166,6 +167,10 @@ class FakeConversation:
         if not is_delta:
             self.log.append(made)
         return made
+
+    def answer_now(self) -> AsyncIterator[Envelope]:
+        self.now = msgspec.structs.replace(self.now, answer_now=None)
+        return self.run("Answer now.")
 
     async def run(self, prompt: str) -> AsyncIterator[Envelope]:
         self.prompts.append(prompt)
@@ -182,7 +187,7 @@ class FakeConversation:
                     break
                 continue
             yield self.envelope(item)
-            if isinstance(item, QuestionAsked):
+            if isinstance(item, QuestionAsked) and item.refusal is not None:
                 future = self._answers[item.id] = asyncio.get_running_loop().create_future()
                 if not await self._until(future):
                     reason = TurnEnd.INTERRUPTED

@@ -16,7 +16,7 @@ from textual.color import Color
 from textual.content import Content
 from textual.widgets import Static
 
-from dsterm.core import command_events, events, repo_events
+from dsterm.core import command_events, events, repo_events, wire_events
 from dsterm.core.command_plan import Confinement
 from dsterm.core.commands import Job, JobState
 from dsterm.core.diff import diff_texts
@@ -80,6 +80,13 @@ def hostile_events() -> list[Event | Wait]:
     return [
         *answer_turn(HOSTILE, MARKDOWN),
         events.StepRetried(attempt=1, wait=1.0, cause=HOSTILE),
+        wire_events.StepStalled(seconds=30),
+        wire_events.Intervened(kind=wire_events.Intervention.CONTINUED, text=HOSTILE, nudge=HOSTILE),
+        wire_events.FellBack(
+            from_provider=HOSTILE, from_model=HOSTILE, provider=HOSTILE, model=HOSTILE + "2", cause=HOSTILE
+        ),
+        events.StepStarted(provider=HOSTILE, model=HOSTILE, mode=ThinkingMode.THINK, broke=HOSTILE),
+        events.StepEnded(stop=StopReason.STOP, model=HOSTILE + "2", has_reasoned=False),
         events.MessageAdded(message=AssistantMessage(tool_calls=(call,))),
         events.ToolRequested(call=call, plan=Plan(effects=(Effect.READ,), subject=HOSTILE)),
         events.ToolProgress(id="c1", text=HOSTILE),

@@ -99,6 +99,31 @@ def _is_brief(prepared: PreparedCall) -> bool:
 async def _prepare(live: LiveSession, call: ToolCall) -> PreparedCall | ToolResult:
     """The planned call, or the result that says why it can't be."""
     try:
-        return await live.parts.toolbox.prepare(call.name, parse_arguments(call.arguments))
+        arguments = parse_arguments(call.arguments)
+    except ToolError as error:
+        return await _prepare_mended(live, call) or _refusal(f"{error}{_schema_hint(live, call.name)}")
+    try:
+        return await live.parts.toolbox.prepare(call.name, arguments)
     except (ToolError, WorkspaceError) as error:
-        return ToolResult(outcome=Outcome.FAILED, content=str(error))
+        return _refusal(str(error))
+
+
+async def _prepare_mended(live: LiveSession, call: ToolCall) -> PreparedCall | None:
+    """The call with its broken JSON mended, if it only reads: for any other a guess may do harm."""
+    try:
+        arguments = parse_arguments(call.arguments, only_reads=True)
+        prepared = await live.parts.toolbox.prepare(call.name, arguments)
+    except (ToolError, WorkspaceError):
+        return None
+    return prepared if _only_reads(prepared) else None
+
+
+def _schema_hint(live: LiveSession, name: str) -> str:
+    for spec in live.parts.toolbox.specs:
+        if spec.name == name:
+            return f" Its JSON schema is {bytes(spec.parameters).decode()}."
+    return ""
+
+
+def _refusal(words: str) -> ToolResult:
+    return ToolResult(outcome=Outcome.FAILED, content=words)

@@ -13,15 +13,19 @@ from dsterm.engine.calls.deciding import may_run_in_the_open
 from dsterm.engine.live import LiveSession
 from dsterm.engine.opening import Opening
 from dsterm.engine.slash.attach import attach
+from dsterm.engine.slash.balance_command import balance
 from dsterm.engine.slash.checks_command import checks_command
 from dsterm.engine.slash.commands import Command, CommandSpec
 from dsterm.engine.slash.commit import commit
 from dsterm.engine.slash.cost_report import cost_report
 from dsterm.engine.slash.jobs_command import jobs, release
 from dsterm.engine.slash.permissions_command import choose_permission_mode, permissions
+from dsterm.engine.slash.provider_command import back, provider_command
 from dsterm.engine.slash.review_command import review_prompt
 from dsterm.engine.slash.standing import model_list, session_list, status_report
+from dsterm.engine.slash.stats_report import stats_report
 from dsterm.engine.slash.trust_command import trust
+from dsterm.engine.steps.answer_now import run_answer_now
 from dsterm.engine.turn import run_turn
 from dsterm.engine.undoing.rewind import rewind
 from dsterm.engine.undoing.undo import redo, undo
@@ -29,7 +33,7 @@ from dsterm.engine.undoing.undo import redo, undo
 _MODE_ALIASES = {"off": ThinkingMode.NON_THINK, "on": ThinkingMode.THINK, "max": ThinkingMode.THINK_MAX}
 
 _NEED_IDLE = frozenset(
-    {"/attach", "/detach", "/new", "/resume", "/undo", "/redo", "/rewind", "/commit", "/review", "/checks"}
+    {"/attach", "/detach", "/new", "/resume", "/undo", "/redo", "/rewind", "/commit", "/review", "/checks", "/answer"}
 )
 """Commands that change what the running turn stands on."""
 
@@ -51,10 +55,17 @@ class BuiltinCommands:
         """All of them, in the order of the help."""
         modes, permission_modes = tuple(ThinkingMode), tuple(PermissionMode)
         return (
-            _command(
-                "/model", self._model, "[pro|flash|ID]", "choose the model, or list them", choices=("pro", "flash")
-            ),
+            _command("/model", self._model, "[pro|flash|ID]", "choose the model, or list them", (), ("pro", "flash")),
             _command("/mode", self._mode, "[MODE]", "choose how much it reasons", ("/think",), modes),
+            _command(
+                "/provider",
+                self._provider,
+                "[NAME|NAME/MODEL]",
+                "go on at another provider, or list them with prices",
+                choices=tuple(card.name for card in self._live().parts.catalog.providers if card.base_url),
+            ),
+            _command("/back", self._back, "", "return to what you chose, after another provider went on"),
+            _command("/answer", self._answer, "", "have a turn that was stopped while reasoning answered now"),
             _command("/pro", self._pro, "", "send the next request to Pro"),
             _command("/flash", self._flash, "", "send the next request to Flash"),
             _command(
@@ -83,6 +94,8 @@ class BuiltinCommands:
             _command("/redo", self._redo, "[N]", "bring forward again what /undo took back"),
             _command("/rewind", self._rewind, "[N [WAY]]", "go back to before a prompt: files, conversation or both"),
             _command("/cost", self._cost, "", "what this session came to, by request, model and mode"),
+            _command("/balance", self._balance, "", "what is left on the account, where the provider tells"),
+            _command("/stats", self._stats, "", "how requests and tools went: times, retries, failures"),
             _command("/status", self._status, "", "session, model, window, folder"),
             _command("/new", self._new, "", "begin a new session", ("/clear",)),
             _command("/resume", self._resume, "[ID]", "go on with an earlier session", ("/sessions",)),
@@ -94,6 +107,15 @@ class BuiltinCommands:
             live.choose_model(live.parts.catalog.model(live.provider.name, words[0]))
         else:
             live.notice(model_list(live))
+
+    async def _provider(self, words: list[str]) -> None:
+        await provider_command(self._live(), words)
+
+    async def _back(self, _words: list[str]) -> None:
+        await back(self._live())
+
+    async def _answer(self, _words: list[str]) -> None:
+        await run_answer_now(self._live())
 
     async def _pro(self, _words: list[str]) -> None:
         await self._model(["pro"])
@@ -169,6 +191,12 @@ class BuiltinCommands:
 
     async def _cost(self, _words: list[str]) -> None:
         self._live().notice(cost_report(self._live().journal.envelopes))
+
+    async def _balance(self, _words: list[str]) -> None:
+        await balance(self._live())
+
+    async def _stats(self, _words: list[str]) -> None:
+        self._live().notice(stats_report(self._live().journal.envelopes))
 
     async def _status(self, _words: list[str]) -> None:
         live = self._live()

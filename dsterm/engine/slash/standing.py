@@ -2,31 +2,57 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
+from datetime import datetime
 
-from dsterm.core.models import ModelCard
+from dsterm.core.models import ModelCard, Price
 from dsterm.engine.live import LiveSession
 from dsterm.engine.steps.requests import context_tokens
 from dsterm.render.wording import format_share, format_tokens
 from dsterm.store.sessions import SessionSummary
 
+_WIDTH = 76
+
 
 def model_list(live: LiveSession) -> str:
-    """The models of the provider with their prices, the chosen one marked."""
+    """The models of the provider with what they cost now and where that is from, the chosen one marked."""
     lines = [f"Models of {live.provider.title}, $ per 1M tokens in / out / cache read, window:"]
     cards = live.parts.catalog.models(live.provider.name)
-    width = max((len(card.id) for card in cards), default=0)
+    if live.model not in cards:
+        cards = (*cards, live.model)
+    width = max(len(card.id) for card in cards)
+    now = live.parts.clock.now()
     for card in cards:
         mark = "●" if card.id == live.model.id else " "
-        window = format_tokens(card.context_window)
-        lines.append(f"{mark} {card.alias or '':<5} {card.id:<{width}}  {_price(card):<20}  {window}")
-    dates = sorted({str(card.price.since) for card in cards if card.price})
-    return "\n".join([*lines, f"Prices since {', '.join(dates)}." if dates else "Prices are unknown."])
+        price, window = _price(card.price_at(now)), format_tokens(card.context_window)
+        lines.append(f"{mark} {card.alias or '':<5} {card.id:<{width}}  {price:<20}  {window}")
+    for sentence in _origins(cards, now):
+        lines += textwrap.wrap(sentence, _WIDTH, subsequent_indent="  ")
+    return "\n".join(lines)
 
 
-def _price(card: ModelCard) -> str:
-    price = card.price
+def _price(price: Price | None) -> str:
     return f"{price.input:f} / {price.output:f} / {price.cache_read:f}" if price else "unknown"
+
+
+def _origins(cards: Sequence[ModelCard], now: datetime) -> list[str]:
+    """Where the figures are from, and of which day; what a price depends on."""
+    prices = [price for card in cards if (price := card.price_at(now)) is not None]
+    origins = sorted({f"{price.source}, {price.since}" for price in prices})
+    lines = [f"Prices: {'; '.join(origins)}." if origins else "Prices are unknown."]
+    outputs = {card.max_output for card in cards}
+    if len(outputs) == 1:
+        lines.append(f"Answers: at most {format_tokens(outputs.pop())} tokens.")
+    else:
+        each = (f"{card.alias or card.id} {format_tokens(card.max_output)}" for card in cards)
+        lines.append(f"Answers: at most {', '.join(each)} tokens.")
+    limits = sorted({f"{card.source}, {card.since}" if card.since else card.source for card in cards if card.source})
+    if limits and limits != origins:
+        lines.append(f"Limits: {'; '.join(limits)}.")
+    if any(card.off_peak for card in cards):
+        lines.append("Prices are lower outside of peak hours: dsterm models says when those are.")
+    return lines
 
 
 def status_report(live: LiveSession) -> str:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 
 import msgspec
+from msgspec.structs import replace
 
 from dsterm.context.forecast import count_prompt
 from dsterm.context.window import WindowParts, build_request
 from dsterm.core.errors import ContextOverflow, ProviderError, UsageError
-from dsterm.core.events import AsideEnded, NoticeLevel, StepEnded, Timings, WorkProgress
+from dsterm.core.events import AsideEnded, NoticeLevel, StepEnded, WorkProgress
 from dsterm.core.messages import UserMessage
-from dsterm.core.models import ModelCard, ThinkingMode, Usage
-from dsterm.core.pricing import cost_of
-from dsterm.core.provider import Failure, ReasoningPiece, Request, StopReason, TextPiece
+from dsterm.core.models import Forecast, ModelCard, ThinkingMode
+from dsterm.core.pricing import prompt_cost
+from dsterm.core.provider import Provider, Request, StopReason
 from dsterm.engine.live import LiveSession
-from dsterm.llm.assemble import Assembler
-from dsterm.llm.retry import wait_before_retry
+from dsterm.engine.steps.attempt import Attempt
+from dsterm.engine.steps.booking import bill
+from dsterm.engine.steps.tries import Tries
 from dsterm.policy.budget import allowance
 
 _WHY_NO_ANSWER = {
     StopReason.LENGTH: "it did not fit into the tokens that were left for it",
     StopReason.CONTENT_FILTER: "the provider's content filter ended it",
-    StopReason.INSUFFICIENT_RESOURCE: "the provider ran out of capacity",
-    StopReason.CUT: "the stream ended early",
+    StopReason.LOOPED: "the model reasoned in circles",
 }
 
 
@@ -42,18 +42,18 @@ async def ask_aside(live: LiveSession, aside: Aside) -> str:
 
     UsageError where the budget doesn't cover it, ContextOverflow where it doesn't fit, ProviderError when no answer comes.
     """
-    request, prompt_tokens = _request(live, aside)
-    tries = 0
+    request, forecast = _request(live, aside)
+    connection = live.connection()
+    tries = Tries(live.parts.jitter)
     while True:
-        attempt = _Attempt(live, aside, request, prompt_tokens)
-        await attempt.play()
-        failure = attempt.assembler.failure
+        attempt = Attempt(live, request, forecast)
+        await _receive(live, aside, attempt, connection)
+        failure = attempt.failure
         if failure is None:
-            return attempt.answer()
-        wait = None if attempt.tokens else wait_before_retry(failure, tries + 1, live.parts.jitter)
+            return _answer(aside, attempt)
+        wait = tries.wait_after(attempt, failure)
         if wait is None:
-            raise ProviderError(f"No {aside.purpose}: {failure.sentence}")
-        tries += 1
+            raise ProviderError(f"No {aside.purpose}: {tries.counted(failure).sentence}")
         live.emit(WorkProgress(f"{failure.message} Trying again in {wait:.1f} s"))
         await asyncio.sleep(wait)
 
@@ -64,9 +64,9 @@ def aside_model(live: LiveSession) -> ModelCard:
     return next((card for card in cards if card.alias == "flash"), live.model)
 
 
-def _request(live: LiveSession, aside: Aside) -> tuple[Request, int]:
-    """The request, its output capped by what the budget leaves, and the tokens of its prompt by our own count."""
-    model = aside_model(live)
+def _request(live: LiveSession, aside: Aside) -> tuple[Request, Forecast]:
+    """The request, its output capped by what the budget leaves, and its prompt by our own count, of which nothing is cached."""
+    model = live.card(aside_model(live))
     parts = WindowParts(
         system=aside.system,
         tools=(),
@@ -89,66 +89,28 @@ def _request(live: LiveSession, aside: Aside) -> tuple[Request, int]:
             f"No {aside.purpose}: its {tokens:,} tokens don't fit the window of {model.short_title}. Ask about less at once."
         ) from error
     cap = request.max_tokens if allowed.output_cap is None else min(request.max_tokens, allowed.output_cap)
-    return msgspec.structs.replace(request, max_tokens=cap), tokens
+    dollars = prompt_cost(tokens, 0, model.price)
+    return replace(request, max_tokens=cap), Forecast(prompt_tokens=tokens, cached_tokens=0, dollars=dollars)
 
 
-class _Attempt:
-    """One try at the stream."""
+async def _receive(live: LiveSession, aside: Aside, attempt: Attempt, connection: Provider) -> None:
+    """Receive it all; one AsideEnded says what it came to, whatever happens."""
+    try:
+        await attempt.receive(connection)
+    except asyncio.CancelledError:
+        _book(live, aside, attempt.provider.name, bill(attempt, StopReason.INTERRUPTED, None))
+        raise
+    _book(live, aside, attempt.provider.name, bill(attempt, attempt.stop, attempt.failure))
 
-    def __init__(self, live: LiveSession, aside: Aside, request: Request, prompt_tokens: int) -> None:
-        self._live = live
-        self._aside = aside
-        self._request = request
-        self._prompt_tokens = prompt_tokens
-        self._started = live.parts.clock.monotonic()
-        self._first: float | None = None
-        self.assembler = Assembler()
-        self.tokens = 0
 
-    async def play(self) -> None:
-        """Receive it all; one AsideEnded says what it came to, whatever happens."""
-        try:
-            async with aclosing(self._live.connection().stream(self._request)) as deltas:
-                async for delta in deltas:
-                    self.assembler.feed(delta)
-                    if isinstance(delta, TextPiece | ReasoningPiece) and delta.text:
-                        self._count(delta.text)
-        except asyncio.CancelledError:
-            self._book(StopReason.INTERRUPTED, None)
-            raise
-        self._book(self.assembler.stop, self.assembler.failure)
+def _book(live: LiveSession, aside: Aside, provider: str, ended: StepEnded) -> None:
+    live.emit(AsideEnded(purpose=aside.purpose, ended=ended, provider=provider, mode=ThinkingMode.NON_THINK))
 
-    def answer(self) -> str:
-        """What came; ProviderError when that is no whole answer."""
-        text, stop = self.assembler.content.strip(), self.assembler.stop
-        if stop in _WHY_NO_ANSWER or not text:
-            why = _WHY_NO_ANSWER.get(stop, "the answer was empty")
-            raise ProviderError(f"No {self._aside.purpose}: {why}. Try again, or write it yourself.")
-        return text
 
-    def _count(self, text: str) -> None:
-        if self._first is None:
-            self._first = self._live.parts.clock.monotonic() - self._started
-        self.tokens += self._live.parts.counter.count(text)
-
-    def _book(self, stop: StopReason, failure: Failure | None) -> None:
-        live, model = self._live, self._request.model
-        served = self.assembler.served_by or model.id
-        price = live.parts.catalog.priced(model.provider, served)
-        usage = self.assembler.usage
-        if usage is None and (self.tokens or failure is None):
-            usage = Usage(prompt_tokens=self._prompt_tokens, completion_tokens=self.tokens, is_estimate=True)
-        total = live.parts.clock.monotonic() - self._started
-        ended = StepEnded(
-            stop=stop,
-            model=served,
-            usage=usage,
-            cost=None if usage is None else cost_of(usage, price),
-            price=price,
-            timings=Timings(first_token=self._first, first_answer=self._first, total=total),
-            failure=failure,
-            is_demo=live.provider.is_demo,
-        )
-        live.emit(
-            AsideEnded(purpose=self._aside.purpose, ended=ended, provider=model.provider, mode=ThinkingMode.NON_THINK)
-        )
+def _answer(aside: Aside, attempt: Attempt) -> str:
+    """What came; ProviderError when that is no whole answer."""
+    text, stop = attempt.assembler.content.strip(), attempt.stop
+    if stop in _WHY_NO_ANSWER or not text:
+        why = _WHY_NO_ANSWER.get(stop, "the answer was empty")
+        raise ProviderError(f"No {aside.purpose}: {why}. Try again, or write it yourself.")
+    return text

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from dsterm.context.forecast import forecast_request
 from dsterm.context.window import WindowParts, build_request
+from dsterm.core.errors import UsageError
 from dsterm.core.events import TurnEnd, TurnEnded
 from dsterm.core.models import Forecast, ModelCard, PrefixLoss, ThinkingMode
 from dsterm.core.provider import Request
@@ -28,22 +30,23 @@ def next_request(live: LiveSession) -> PlannedRequest | TurnEnded:
     ContextOverflow when it doesn't fit the window, DiskError when an attached pack is gone.
     """
     forecast = forecast_next(live)
-    parts = _window_parts(live, live.model, live.mode)
+    parts = _window_parts(live, live.card(live.model), live.sending_mode)
     budget = None if live.provider.is_demo else live.parts.config.budget
-    allowed = allowance(budget, live.totals.dollars, forecast.prompt_tokens, live.model.price)
+    allowed = allowance(budget, live.totals.dollars, forecast.prompt_tokens, parts.model.price)
     if allowed.stop:
         return TurnEnded(reason=TurnEnd.BUDGET, text=allowed.stop)
     request = build_request(parts, forecast.prompt_tokens, live.load_pack)
-    if allowed.output_cap is not None:
-        request = msgspec.structs.replace(request, max_tokens=min(request.max_tokens, allowed.output_cap))
+    cap = request.max_tokens if allowed.output_cap is None else min(request.max_tokens, allowed.output_cap)
+    request = replace(request, max_tokens=cap, placeholder=live.learned.placeholder(request.model.provider))
     return PlannedRequest(request, forecast, allowed.warning)
 
 
 def forecast_next(live: LiveSession, model: ModelCard | None = None, mode: ThinkingMode | None = None) -> Forecast:
     """The prompt of the next request to `model` in `mode`, by default the chosen ones."""
-    model, mode = model or live.model, mode or live.mode
+    model, mode = live.card(model or live.model), mode or live.sending_mode
     session = live.session
-    key = (model.id, mode, len(session.messages), session.last_request, live.parts.counter.is_exact)
+    asked = (model.provider, model.id, model.price, model.context_window, mode)
+    key = (*asked, len(session.messages), session.last_request, live.parts.counter.is_exact)
     forecast = live.forecasts.get(key)
     if forecast is None:
         if len(live.forecasts) > 8:
@@ -93,12 +96,11 @@ def _sent_card(live: LiveSession) -> ModelCard | None:
     sent = live.session.sent
     if sent is None:
         return None
-    if (sent.provider, sent.model) == (live.model.provider, live.model.id):
-        return live.model
-    if sent.provider != live.model.provider:
+    try:
+        return live.parts.catalog.model(sent.provider, sent.model)
+    except UsageError:
+        # The catalog of today has neither that provider nor that model any more.
         return None
-    cards = {card.id: card for card in live.parts.catalog.models(sent.provider)}
-    return cards.get(sent.model)
 
 
 def _window_parts(live: LiveSession, model: ModelCard, mode: ThinkingMode) -> WindowParts:
