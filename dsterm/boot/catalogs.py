@@ -8,7 +8,7 @@ from dsterm.store.paths import Paths
 from dsterm.store.provider_notes import ProviderNotes
 
 
-def open_catalog(plan: LaunchPlan, demo_url: str = "") -> tuple[Catalog, tuple[str, ...]]:
+def open_catalog(plan: LaunchPlan, demo_url: str = "", *, with_probes: bool = True) -> tuple[Catalog, tuple[str, ...]]:
     """The catalog for `plan`, and a sentence for each kept file that is passed over. SettingsError, UsageError.
 
     An address that was given is that of the provider that was chosen at the start, no other's: else a choice of another
@@ -22,7 +22,7 @@ def open_catalog(plan: LaunchPlan, demo_url: str = "") -> tuple[Catalog, tuple[s
         demo_url=demo_url or (config.base_url if config.provider == "demo" else ""),
         provider=config.provider,
         fetched=lists,
-        probed=probes,
+        probed=probes if with_probes else (),
     )
     return catalog, notices
 

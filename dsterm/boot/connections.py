@@ -10,7 +10,7 @@ from dsterm.boot.plan import LaunchPlan
 from dsterm.core.errors import DstermError, UsageError
 from dsterm.core.models import ProviderCard
 from dsterm.llm.certificates import Certificates
-from dsterm.llm.openai_chat import OpenAIChat
+from dsterm.llm.openai_chat import Debug, OpenAIChat
 from dsterm.llm.timeouts import Timeouts
 from dsterm.store.secrets import find_key
 
@@ -30,16 +30,17 @@ class Connections:
         """The client for `card`; UsageError when it needs a key and there is none."""
         if card.name not in self._chats:
             key = require_key(self._plan, card)
-            self._keys.add(key)
             debug = DebugLog(self._plan.paths.logs / "requests.log", (key,)) if self._plan.config.debug else None
-            self._chats[card.name] = OpenAIChat(
-                card,
-                key,
-                debug=debug.write if debug else None,
-                timeouts=_timeouts(self._plan),
-                certificates=_certificates(self._plan),
-            )
+            self._chats[card.name] = self.open(card, debug.write if debug else None)
         return self._chats[card.name]
+
+    def open(self, card: ProviderCard, debug: Debug | None) -> OpenAIChat:
+        """A client for `card` that tells `debug` what passes and belongs to the caller; UsageError as from `connect`."""
+        key = require_key(self._plan, card)
+        self._keys.add(key)
+        return OpenAIChat(
+            card, key, debug=debug, timeouts=_timeouts(self._plan), certificates=_certificates(self._plan)
+        )
 
     def warm(self, card: ProviderCard) -> None:
         """Load what a request needs; blocks for half a second, so call it in a thread."""

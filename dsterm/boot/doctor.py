@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import platform
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -15,10 +17,12 @@ from pathlib import Path
 import msgspec
 
 from dsterm import __version__
+from dsterm.boot.circumstances import SystemClock
 from dsterm.core.errors import DstermError
 from dsterm.core.models import ProviderCard
 from dsterm.llm.catalog import load_catalog
 from dsterm.store.paths import Paths, find_paths
+from dsterm.store.provider_notes import ProviderNotes
 from dsterm.store.secrets import find_key
 from dsterm.workspace.confinement.sandbox import SandboxPlaces, find_sandbox
 from dsterm.workspace.confinement.sandbox_check import Trial
@@ -68,11 +72,56 @@ def examine(words: list[str]) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("-C", "--cwd", type=Path, default=Path(), metavar="DIR", help="the folder to work in")
-    folder = parser.parse_args(words).cwd.resolve()
+    _add_probe_flags(parser)
+    flags = parser.parse_args(words)
+    if flags.probe:
+        return _probe(flags)
+    chosen = [name for name in ("provider", "base_url", "model", "yes") if getattr(flags, name)]
+    if chosen:
+        parser.error(f"--{chosen[0].replace('_', '-')} goes with --probe")
+    folder = flags.cwd.resolve()
     patient = Patient(
         environment=environment_outside(os.environ, (folder,)), home=Path.home(), folder=folder, platform=sys.platform
     )
     return run_doctor(patient, lambda text: print(text, end=""))
+
+
+def _add_probe_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "asking a provider", "A few tiny requests that cost money; what that may be is said first."
+    )
+    group.add_argument("--probe", action="store_true", help="find out what modes and cache of a provider really do")
+    group.add_argument("--provider", metavar="NAME", help="whom to ask (default: your own)")
+    group.add_argument("--base-url", metavar="URL", help="another address for that provider's API")
+    group.add_argument(
+        "--model", action="append", metavar="pro|flash|ID", help="which model (default: flash); may be given twice"
+    )
+    group.add_argument("--yes", action="store_true", help="don't ask whether to go on")
+
+
+def _probe(flags: argparse.Namespace) -> int:
+    # Only a probe needs clients, and only the report needs what is above.
+    from dsterm.boot.probe_command import Surroundings, run_probe
+
+    def ask(question: str) -> bool:
+        try:
+            return input(question).strip().casefold() in {"y", "yes"}
+        except EOFError:
+            return False
+
+    def write(text: str) -> None:
+        print(text, end="", flush=True)
+
+    is_asked = sys.stdin.isatty() and sys.stdout.isatty()
+    around = Surroundings(
+        environment=dict(os.environ),
+        write=write,
+        ask=ask if is_asked else None,
+        clock=SystemClock(),
+        nonce=secrets.token_hex(8),
+        pause=asyncio.sleep,
+    )
+    return run_probe(flags, around)
 
 
 def run_doctor(patient: Patient, write: Callable[[str], None]) -> int:
@@ -105,6 +154,7 @@ def _examine(patient: Patient) -> Iterator[Finding]:
         return
     yield from (_folder(title, place) for title, place in _titled(paths))
     yield from _keys(patient, paths)
+    yield from _probes(paths)
     yield from _sandbox(patient, paths, folders)
 
 
@@ -183,6 +233,19 @@ def _key(card: ProviderCard, patient: Patient, paths: Paths) -> Finding | None:
     return Finding(
         Verdict.FAILED, f"key for {card.title}: {places[0]} does not give it out. Unlock it, or give the key again."
     )
+
+
+def _probes(paths: Paths) -> Iterator[Finding]:
+    """Which provider was probed, and when last."""
+    _, probes, notices = ProviderNotes(paths.model_lists, paths.probes).read()
+    yield from (Finding(Verdict.NOTE, notice) for notice in notices)
+    for result in probes:
+        models = ", ".join(f"{model.id} {model.found.on}" for model in result.models)
+        yield Finding(Verdict.OK, f"probe of {result.provider} at {result.origin}: {models}")
+    if not probes:
+        yield Finding(
+            Verdict.NOTE, "no provider was probed yet: dsterm doctor --probe asks one, and says first what it costs"
+        )
 
 
 def _sandbox(patient: Patient, paths: Paths, folders: tuple[Path, ...]) -> Iterator[Finding]:

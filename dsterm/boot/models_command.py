@@ -50,7 +50,7 @@ def run_models(
     """Write the report that `flags` ask for; every failure is one sentence on standard error."""
     keys = KnownKeys()
     try:
-        plan = _plan(flags, environment)
+        plan = plan_of(flags.provider, flags.base_url, environment)
         keys.learn(plan.environment, plan.paths)
         catalog, notices = open_catalog(plan)
         for notice in notices:
@@ -72,10 +72,10 @@ def run_models(
     return 0
 
 
-def _plan(flags: argparse.Namespace, environment: Mapping[str, str]) -> LaunchPlan:
+def plan_of(provider: str | None, base_url: str | None, environment: Mapping[str, str]) -> LaunchPlan:
     """What a run with the same choices would stand on: settings, folders, keys."""
     words = ["-p", "--no-save"]
-    for flag, value in (("--provider", flags.provider), ("--base-url", flags.base_url)):
+    for flag, value in (("--provider", provider), ("--base-url", base_url)):
         words += [f"{flag}={value}"] if value is not None else []
     return plan_launch(build_parser().parse_args(words), environment)
 

@@ -9,9 +9,10 @@ from datetime import UTC, date, datetime
 import msgspec
 
 from dsterm.core.errors import UsageError
-from dsterm.core.models import ModelCard, Price, Probed, ProviderCard, ThinkingMode
+from dsterm.core.models import ModelCard, Price, ProviderCard, ThinkingMode
 from dsterm.llm.catalog import Catalog
 from dsterm.llm.catalog_entries import write_hours
+from dsterm.render.probe_words import probe_words
 
 _WIDTH = 80
 _LABEL = 10
@@ -101,7 +102,7 @@ def _model_lines(item: ModelListing, shared: dict[ThinkingMode, dict[str, msgspe
         for mode, body in model.mode_bodies.items():
             yield from _labelled(mode.label, _sent(body))
     if model.probed is not None:
-        yield from _labelled("probed", _found(model.probed))
+        yield from _labelled("probed", f"{model.probed.on}: {probe_words(model.probed)}")
 
 
 def _price_lines(item: ModelListing) -> Iterator[str]:
@@ -118,16 +119,6 @@ def _price_lines(item: ModelListing) -> Iterator[str]:
     yield from _labelled("peak", f"{_dollars(model.price)}, {hours} UTC ({dated})")
     off_peak = _origin(model.off_peak.source, model.off_peak.since)
     yield from _labelled("off-peak", f"{_dollars(model.off_peak)}, all other hours ({off_peak})")
-
-
-def _found(probed: Probed) -> str:
-    words = [f"{mode.label} works" for mode in probed.honoured]
-    words += [f"{mode.label} does not work" for mode in probed.not_honoured]
-    if probed.has_cache is not None:
-        words.append("a repeated prompt is cached" if probed.has_cache else "a repeated prompt is not cached")
-    if probed.cache_unit is not None:
-        words.append(f"in units of {probed.cache_unit:,} tokens")
-    return f"{', '.join(words) or 'nothing found'} ({probed.on})"
 
 
 def _dollars(price: Price) -> str:

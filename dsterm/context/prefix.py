@@ -10,7 +10,7 @@ from dsterm.core.provider import Request
 
 MESSAGES = "messages"
 _HEAD = ("format", "system", "tools", "repair")
-"""The parts of a digest before that of the messages; a repair is what stands for missing reasoning where the usual was refused."""
+"""The parts of a digest before that of the messages; a repair is what stands for missing reasoning after a refusal."""
 
 
 class PrefixChain:

@@ -120,6 +120,10 @@ class ToolCallPiece(msgspec.Struct, frozen=True, kw_only=True):
     arguments: str = ""
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """The whole request is on its way to the server, which has said nothing so far: whoever stops now will be billed for it."""
+
+
 class Alive(msgspec.Struct, frozen=True):
     """The server sent a sign of life and nothing else."""
 
@@ -152,7 +156,9 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     raw: str = ""
 
 
-Delta = ReasoningPiece | TextPiece | WasReasoning | ToolCallPiece | Alive | UsagePiece | ServedBy | LeakedMarkup | Ended
+Delta = (
+    ReasoningPiece | TextPiece | WasReasoning | ToolCallPiece | Sent | Alive | UsagePiece | ServedBy | LeakedMarkup | Ended
+)
 
 
 class Provider(Protocol):

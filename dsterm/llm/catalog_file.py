@@ -59,14 +59,37 @@ class CatalogTables:
         table = _table(self._file, where, _copied(self._file, name, self._providers))
         own = _table(self._file, where, self._own.get(name, {}))
         if learned:
+            modes = self._own_modes(name)
             for layer in learned:
-                table = _merged(table, layer)
+                table = _merged(table, _without_modes(layer, modes))
             table = _merged(table, {key: value for key, value in own.items() if key != "copies"})
         entry = _provider(self._file, name, table)
         if "balance_url" in own and not has_own_balance(entry):
             reason = "must be an address on the host of base_url, or begin with /"
             raise _unusable(self._file, f"{where}.balance_url", reason)
         return entry
+
+    def _own_modes(self, name: str) -> frozenset[str]:
+        """The modes that the user set for all models of a provider, also by way of the one that it copies."""
+        whole, found = self._providers.get(name), frozenset[str]()
+        source = whole.get("copies") if isinstance(whole, dict) else None
+        for own in (self._own.get(name), self._own.get(str(source))):
+            modes = own.get("modes") if isinstance(own, dict) else None
+            found |= frozenset(modes) if isinstance(modes, dict) else frozenset()
+        return found
+
+
+def _without_modes(layer: Table, modes: frozenset[str]) -> Table:
+    """`layer` without what it says of `modes` of a single model, which would stand above what is said of them all."""
+    models = layer.get("models")
+    if not modes or not isinstance(models, dict):
+        return layer
+    kept = dict(models)
+    for name, model in models.items():
+        own = model.get("modes") if isinstance(model, dict) else None
+        if isinstance(own, dict):
+            kept[name] = {**model, "modes": {mode: body for mode, body in own.items() if mode not in modes}}
+    return {**layer, "models": kept}
 
 
 def origin(url: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from functools import partial
 
 from dsterm.core.errors import ProviderError
-from dsterm.core.provider import Alive, Delta
+from dsterm.core.provider import Alive, Delta, Sent
 from dsterm.llm.answer_form import AnswerForm, as_chunk, form_of
 from dsterm.llm.chunks import DONE, ChunkReader
 from dsterm.llm.event_stream import MAX_EVENT_BYTES, EventSplitter
@@ -19,6 +20,7 @@ from dsterm.llm.timeouts import Timeouts
 from dsterm.llm.transport import Trouble
 
 _ALIVE = Alive()
+_SENT = Sent()
 _PAGE_CAP = 64 * 1024
 
 
@@ -51,25 +53,29 @@ class Exchange:
 
     async def batches(self, body: bytes) -> AsyncGenerator[list[Delta], None]:
         """The Deltas of each read from the socket. Refused, Late, ProviderError or one of `http_errors` when it goes wrong."""
-        answer = await self._send(body)
-        self.request_id = request_id(answer.headers, self._origin.secret)
+        is_sent = asyncio.get_running_loop().create_future()
+        posting = asyncio.create_task(self._post(body, partial(_settle, is_sent, True)))
+        posting.add_done_callback(lambda _: _settle(is_sent, False))
         try:
-            # The server has the whole request: what is broken off from here on was paid for.
+            if await is_sent:
+                yield [_SENT]
+            answer = await posting
+            self.request_id = request_id(answer.headers, self._origin.secret)
             yield [_ALIVE]
             async with contextlib.aclosing(self._read(answer)) as batches:
                 async for batch in batches:
                     yield batch
         finally:
-            await answer.close()
+            await _end(posting)
 
-    async def _send(self, body: bytes) -> Answer:
+    async def _post(self, body: bytes, on_sent: Callable[[], None]) -> Answer:
         self._tell("request", body)
         limit = self._timeouts.until_headers(len(body))
         # A server that may take longer for its first byte is one that may take as long for the next.
         self.silence = max(self._timeouts.silence, limit)
         try:
             async with asyncio.timeout(limit):
-                return await self._client.post(body, self.silence)
+                return await self._client.post(body, self.silence, on_sent)
         except TimeoutError as error:
             raise Late(Trouble.NO_HEADERS, limit) from error
 
@@ -158,3 +164,17 @@ class Exchange:
             async with asyncio.timeout(self._timeouts.drain):
                 async for _ in pieces:
                     pass
+
+
+def _settle(future: asyncio.Future[bool], value: bool) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+async def _end(posting: asyncio.Task[Answer]) -> None:
+    """Stop what is still being sent, and close the answer where there is one."""
+    if not posting.done():
+        posting.cancel()
+        await asyncio.wait([posting])
+    if not posting.cancelled() and posting.exception() is None:
+        await posting.result().close()

@@ -90,18 +90,20 @@ class HttpClient:
             ),
         )
 
-    async def post(self, body: bytes, silence: float) -> Answer:
+    async def post(self, body: bytes, silence: float, on_sent: Callable[[], None]) -> Answer:
         """Ask for a chat completion; Refused for any status but success, else one of `http_errors`.
 
-        `silence` is the longest wait, in seconds, for the first byte and between any two.
+        `silence` is the longest wait, in seconds, for the first byte and between any two. `on_sent` is called when all of the
+        body was handed to the network, be it a tunnel or a proxy.
         """
         from openai import AsyncStream  # noqa: PLC0415
 
         stream = await self._client.post(
             "/chat/completions",
             cast_to=object,
-            content=body,
-            options={"timeout": self._limits(silence)},
+            content=_in_one_piece(body, on_sent),
+            # A body that is asked for piece by piece would go out without its length.
+            options={"timeout": self._limits(silence), "headers": {"content-length": str(len(body))}},
             stream=True,
             stream_cls=AsyncStream[object],
         )
@@ -198,6 +200,12 @@ def _below(error: Exception) -> BaseException:
     import httpx2  # noqa: PLC0415
 
     return error if isinstance(error, httpx2.HTTPError) else error.__cause__ or error
+
+
+async def _in_one_piece(body: bytes, on_sent: Callable[[], None]) -> AsyncIterator[bytes]:
+    """What comes behind the body is asked for once the body was written; where that failed it never is."""
+    yield body
+    on_sent()
 
 
 def _is_proxied(url: str) -> bool:

@@ -83,7 +83,7 @@ def from_probe(entry: ProviderEntry, result: ProbeResult) -> Learned:
     models: dict[str, Table] = {}
     for probed in result.models[:_MOST_KEPT]:
         bodies = _bodies(probed)
-        if model_id(probed.id) is None or not bodies:
+        if model_id(probed.id) is None:
             continue
         if probed.id in entry.models:
             models[probed.id] = {"modes": bodies}

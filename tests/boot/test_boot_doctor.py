@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from dsterm.boot.doctor import Patient, run_doctor
+from dsterm.core.account import ProbedModel, ProbeResult
 from dsterm.core.commands import SandboxFacts
+from dsterm.core.models import Probed
+from dsterm.store.provider_notes import ProviderNotes
 from dsterm.workspace.confinement.sandbox import FoundSandbox
 
 KEY = "sk-THIS-IS-THE-KEY-0123456789"
@@ -137,3 +141,16 @@ def test_the_doctor_itself_needs_neither_the_engine_nor_a_screen():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_last_probe_is_named_with_its_day(home, no_sandbox):
+    _, text = report(home)
+    assert "note    no provider was probed yet: dsterm doctor --probe asks one" in text
+    found = Probed(on=date(2026, 11, 22))
+    result = ProbeResult(
+        provider="novita", origin="https://api.novita.ai", models=(ProbedModel(id="a\x1b[2J", found=found),)
+    )
+    state = home / ".local/state/dsterm"
+    ProviderNotes(home / "unused", state / "probes").keep_probe(result)
+    _, text = report(home)
+    assert "ok      probe of novita at https://api.novita.ai: a?[2J 2026-11-22" in text

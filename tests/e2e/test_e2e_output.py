@@ -30,7 +30,7 @@ SCENARIO = {
     ],
     "three steps of a stream": [
         {"text": "I look.", "tool_calls": [{"name": "glob", "arguments": {"pattern": "**/*.py"}}]},
-        {"text": "Done."},
+        {"reasoning": "That is all.", "text": "Done."},
     ],
     "no usage": [{"text": "here " * 20, "usage_place": "missing"}],
     "other model": [{"text": "here", "model": "deepseek/deepseek-v4-flash", "usage": ODD_USAGE}],

@@ -25,8 +25,15 @@ OUTSIDE = [
 ]
 
 SCENARIO = {
-    "double it": [{"tool_calls": [READ]}, {"tool_calls": [EDIT]}, {"text": "Doubled."}],
-    **{f"double it, {word}": [{"tool_calls": [READ]}, {"tool_calls": [EDIT]}, {"text": "So."}] for word in "acdefg"},
+    "double it": [{"tool_calls": [READ]}, {"tool_calls": [EDIT]}, {"reasoning": "That is all.", "text": "Doubled."}],
+    **{
+        f"double it, {word}": [
+            {"tool_calls": [READ]},
+            {"tool_calls": [EDIT]},
+            {"reasoning": "That is all.", "text": "So."},
+        ]
+        for word in "acdefg"
+    },
     "patch it": [{"tool_calls": [READ]}, {"tool_calls": BOTH}, {"text": "Patched."}],
     "get out": [{"tool_calls": OUTSIDE}, {"text": "Locked in."}],
     "list it": [{"text": "Listed."}],

@@ -30,7 +30,7 @@ SCENARIO = {
         {"reasoning": "Enough.", "text": "A shop."},
     ],
     "how are you": [{"reasoning": "Well.", "text": "Fine: `naïve` 世界 \u2028 ok."}],
-    "and now": [{"text": "Nothing new."}],
+    "and now": [{"reasoning": "More.", "text": "Nothing new."}],
 }
 
 

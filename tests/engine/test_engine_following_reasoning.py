@@ -7,10 +7,11 @@ import pytest
 
 from dsterm.engine.steps.loops_reasoning import ReasoningWatch
 
-WORDS = (
+TEXT = (
     "the value of this function may differ from what the caller expects when a test runs twice so we look at each branch "
     "and at what the parser does with an empty line before it returns because nothing else can explain the wrong total"
-).split()
+)
+WORDS = TEXT.split()
 
 
 def prose(characters: int, seed: int = 1) -> str:

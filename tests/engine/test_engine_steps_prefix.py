@@ -187,8 +187,9 @@ def is_lost(envelope: Envelope) -> bool:
     return isinstance(envelope.event, Intervened) and envelope.event.kind is Intervention.PREFIX_LOST
 
 
-@example(story=[("turn", "only thoughts"), ("turn", "reasoning missing"), ("choose", "deepseek")])
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(60)
+@example(story=[("turn", "cut call"), ("turn", "reasoning missing"), ("choose", "deepseek")])
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(story=st.lists(actions, min_size=1, max_size=6))
 def test_whatever_happens_requests_are_valid_and_continue_or_say_why_not(story: list[tuple]) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:

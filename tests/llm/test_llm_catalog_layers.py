@@ -257,3 +257,31 @@ def test_every_provider_names_other_ways_to_ask_for_a_mode():
 )  # fmt: skip
 def test_a_server_is_scheme_host_and_port(url, place):
     assert origin(url) == place
+
+
+@pytest.mark.parametrize("provider", ["novita", "vllm"])
+def test_a_mode_that_the_user_sets_for_a_whole_provider_stays_above_what_a_probe_found(tmp_path, provider):
+    file = tmp_path / "catalog.toml"
+    named = "custom" if provider == "vllm" else provider
+    file.write_text(f"[providers.{named}.modes]\nnon-think = {{ mine = true }}\n")
+    body = {"thinking": msgspec.Raw(b'{"type":"disabled"}')}
+    model = ProbedModel(
+        id=FLASH if provider == "novita" else "deepseek-ai/DeepSeek-V4-Flash",
+        found=Probed(on=TODAY),
+        bodies={ThinkingMode.NON_THINK: body, ThinkingMode.THINK: body},
+    )
+    place = NOVITA if provider == "novita" else "http://127.0.0.1:8000"
+    result = ProbeResult(provider=provider, origin=place, models=(model,))
+    card = load_catalog(file, probed=[result]).model(provider, "flash")
+    assert card.mode_bodies[ThinkingMode.NON_THINK] == {"mine": msgspec.Raw(b"true")}
+    assert card.mode_bodies[ThinkingMode.THINK].keys() == {"thinking"}
+
+
+def test_a_probed_model_of_a_server_that_takes_any_is_known_though_nothing_else_is_to_be_sent():
+    found = Probed(on=TODAY, honoured=(ThinkingMode.THINK,))
+    result = ProbeResult(
+        provider="llamacpp", origin="http://127.0.0.1:8080", models=(ProbedModel(id="gemma.gguf", found=found),)
+    )
+    catalog = load_catalog(probed=[result])
+    assert catalog.model("llamacpp", "gemma.gguf").probed == found
+    assert [card.id for card in catalog.models("llamacpp")] == ["gemma.gguf"]

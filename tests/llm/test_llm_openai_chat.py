@@ -67,7 +67,7 @@ async def test_a_whole_answer_comes_through_in_order(server):
         DONE,
     )
     deltas = await deltas_of(chat_at(server.url))
-    assert deltas[:2] == [Alive(), ServedBy("deepseek/deepseek-v4-pro", "x")]
+    assert deltas[:3] == [Sent(), Alive(), ServedBy("deepseek/deepseek-v4-pro", "x")]
     assert [d for d in deltas if isinstance(d, ReasoningPiece | TextPiece)] == [
         ReasoningPiece("Let me "),
         TextPiece("Yes"),
@@ -138,7 +138,7 @@ async def test_comments_and_carriage_returns_are_understood(server):
     body += b"event: x\rid: 3\r" + sse(chunk("stop", content="b")).replace(b"\n", b"\r") + b"data:[DONE]\r\n\r\n"
     server.plays(HEAD, chunked(b"\xef\xbb\xbf" + body, 7), END)
     deltas = await deltas_of(chat_at(server.url))
-    assert deltas[0] == Alive()
+    assert deltas[:2] == [Sent(), Alive()]
     assert [d.text for d in deltas if isinstance(d, TextPiece)] == ["a", "b"]
     assert deltas[-1] == Ended(stop=StopReason.STOP)
 

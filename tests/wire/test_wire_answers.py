@@ -9,7 +9,7 @@ from llm_raw_server import DONE, END, HEAD, chunk, chunked, sse
 from wire_client import KEY, chat_at, deltas_of, ended_of, failure_of, request_for
 
 from dsterm.core.errors import ProviderError
-from dsterm.core.provider import Alive, FailureKind, ReasoningPiece, StopReason, TextPiece, ToolCallPiece, UsagePiece
+from dsterm.core.provider import Alive, FailureKind, ReasoningPiece, Sent, StopReason, TextPiece, ToolCallPiece, UsagePiece
 from dsterm.llm.timeouts import Timeouts
 
 WHOLE = {
@@ -45,7 +45,7 @@ async def test_a_whole_answer_of_a_host_that_does_not_stream_is_read(server, con
     # DeepSeek sends blank lines while such a request waits.
     server.plays(head(content_type), chunked(b"\n\n"), 0.01, chunked(b"\n" + body, 3), END)
     deltas = await deltas_of(chat_at(server.url))
-    assert deltas[0] == Alive()
+    assert deltas[:2] == [Sent(), Alive()]
     assert [d.text for d in deltas if isinstance(d, ReasoningPiece)] == ["Hm."]
     assert [d.text for d in deltas if isinstance(d, TextPiece)] == ["Yes."]
     assert [d.arguments for d in deltas if isinstance(d, ToolCallPiece)] == ['{"path": "a"}']

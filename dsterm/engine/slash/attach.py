@@ -34,7 +34,7 @@ async def attach(live: LiveSession, source: str) -> None:
     pack = built.pack
     if any(pack.digest == attached.digest for attached in live.session.packs):
         raise UsageError(f"{source} is attached already, exactly as it is now.")
-    quote = pack_quote(pack, live.model, context_tokens(live)[0])
+    quote = pack_quote(pack, live.card(live.model), context_tokens(live)[0])
     if not quote.fits:
         raise ContextOverflow(_does_not_fit(live, built))
     live.keep_pack(pack.digest, built.text)
@@ -77,7 +77,7 @@ def _announcement(live: LiveSession, built: BuiltPack, quote: PackQuote) -> str:
 
 def _does_not_fit(live: LiveSession, built: BuiltPack) -> str:
     used = context_tokens(live)[0]
-    window = live.model.context_window
+    window = live.card(live.model).context_window
     return (
         f"{built.pack.source} has {built.pack.tokens:,} tokens in {built.pack.files:,} files and does not fit: "
         f"{max(0, window - used):,} of {window:,} tokens are free, and the answer needs room too. "

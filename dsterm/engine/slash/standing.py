@@ -9,6 +9,7 @@ from datetime import datetime
 from dsterm.core.models import ModelCard, Price
 from dsterm.engine.live import LiveSession
 from dsterm.engine.steps.requests import context_tokens
+from dsterm.render.probe_words import probe_words
 from dsterm.render.wording import format_share, format_tokens
 from dsterm.store.sessions import SessionSummary
 
@@ -50,6 +51,11 @@ def _origins(cards: Sequence[ModelCard], now: datetime) -> list[str]:
     limits = sorted({f"{card.source}, {card.since}" if card.since else card.source for card in cards if card.source})
     if limits and limits != origins:
         lines.append(f"Limits: {'; '.join(limits)}.")
+    lines += [
+        f"{card.alias or card.id}: probed {card.probed.on}: {probe_words(card.probed)}."
+        for card in cards
+        if card.probed
+    ]
     if any(card.off_peak for card in cards):
         lines.append("Prices are lower outside of peak hours: dsterm models says when those are.")
     return lines

@@ -103,7 +103,7 @@ def _first_word(command: str) -> str:
 
 def _tell_price(live: LiveSession, tokens: int) -> None:
     """What the output adds to the next request; how many tokens that are stands with the command."""
-    price = live.model.price
+    price = live.card(live.model).price
     cost = format_money(price.input * tokens / 1_000_000, is_estimate=True) if price else "an unknown price"
     demo = " (demo, owed to nobody)" if live.provider.is_demo else ""
     used, _ = context_tokens(live)

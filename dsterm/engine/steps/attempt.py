@@ -18,6 +18,7 @@ from dsterm.core.provider import (
     Provider,
     ReasoningPiece,
     Request,
+    Sent,
     StopReason,
     TextPiece,
     ToolCallPiece,
@@ -41,7 +42,7 @@ class Attempt:
         self.assembler = Assembler(live.session.call_ids())
         self.watch = Watch(live, self.provider.title)
         self.began = live.parts.clock.now()
-        self.was_heard = False
+        self.was_sent = self.was_heard = False
         self.is_looping = False
         self.output_tokens = 0
         self.reasoning_tokens = 0
@@ -56,7 +57,8 @@ class Attempt:
         async def stream() -> None:
             async with aclosing(provider.stream(self.request)) as deltas:
                 async for delta in deltas:
-                    self.watch.heard()
+                    if not isinstance(delta, Sent):
+                        self.watch.heard()
                     self.take(delta)
                     if self.is_looping:
                         return
@@ -65,7 +67,8 @@ class Attempt:
 
     def take(self, delta: Delta) -> None:
         """Fold one delta in."""
-        self.was_heard |= not isinstance(delta, Ended)
+        self.was_sent |= isinstance(delta, Sent)
+        self.was_heard |= not isinstance(delta, Ended | Sent)
         self.assembler.feed(delta)
         match delta:
             case ReasoningPiece(text=text) if text:

@@ -106,7 +106,8 @@ async def _after_calls(
             return TurnEnded(reason=TurnEnd.FAILED, text=_STOPPED_BY_SERVER[stop])
         cuts = sum(isinstance(event, StepEnded) and event.stop is StopReason.LENGTH for event in turn)
         return None if cuts < MOST_CUT else _cut("The model's tool calls were cut at the output limit again and again.")
-    stopped = [call for call in calls if call.id in repeated_calls(turn, calls)]
+    repeated = repeated_calls(turn, calls)
+    stopped = [call for call in calls if call.id in repeated]
     allowed = tuple(call for call in calls if call not in stopped)
     if stopped:
         live.emit(_repeated(stopped))

@@ -121,4 +121,6 @@ class Watch:
         """Nothing is asked any more once the stream is over."""
         if self._offering is not None:
             self._offering.cancel()
-            await asyncio.gather(self._offering, return_exceptions=True)
+            await asyncio.wait([self._offering])
+            if not self._offering.cancelled():
+                self._offering.result()
