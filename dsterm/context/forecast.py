@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from dsterm.context.window import LEAST_OUTPUT, WindowParts, output_room
 from dsterm.core.messages import AssistantMessage, Message, Pack, ToolMessage, UserMessage
@@ -21,6 +23,11 @@ _CALL_TOKENS = 52
 _EFFORT_TOKENS = {ThinkingMode.NON_THINK: 0, ThinkingMode.THINK: 0, ThinkingMode.THINK_MAX: 92}
 _CACHE_UNIT = 64
 
+CACHE_AGE = timedelta(hours=3)
+"""How long an unused prefix is taken to stay in a provider's cache. An assumption, on the safe side: DeepSeek speaks of a few
+hours to a few days, the others of nothing.
+"""
+
 
 class LastRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The last request of the session: how many of the messages it carried (the first ones), its mode, the server's count."""
@@ -28,6 +35,26 @@ class LastRequest(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     mode: ThinkingMode
     usage: Usage
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request left in the prompt cache of the model that it went to, `at` that moment: `tokens` at the front of the
+    conversation, in which the first so many `messages` stand; None: as many as those come to by our own count. `digest` is the
+    one that the request was logged with.
+    """
+
+    messages: int
+    tokens: int | None
+    digest: str
+    at: datetime
+
+    def is_there(self, now: datetime) -> bool:
+        """Whether it likely still is."""
+        return now - self.at < CACHE_AGE
+
+    def cut(self, messages: int) -> Kept:
+        """What is left where only so many of the messages are the same."""
+        return self if messages >= self.messages else replace(self, messages=messages, tokens=None)
 
 
 class PackQuote(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,16 +91,21 @@ def forecast_request(
     parts: WindowParts,
     counter: TokenCounter,
     last: LastRequest | None = None,
-    loss: PrefixLoss = PrefixLoss.NOTHING,
+    kept: Iterable[tuple[Kept, PrefixLoss]] = (),
 ) -> Forecast:
     """The prompt of the next request: its tokens, those that the provider's cache likely has, and its price.
 
-    `loss` says what a change of model or mode since `last` gives up; `last` is as for `estimate_prompt`.
+    `kept` is what earlier requests to the same provider left in its caches, each with what of it is lost to this one by its
+    model and mode. All of it, and `last`, must be of messages that still stand at the front, unchanged.
     """
     tokens = estimate_prompt(parts, counter, last)
-    cached = min(tokens, _likely_cached(parts, counter, last, loss)) // _CACHE_UNIT * _CACHE_UNIT
-    dollars = prompt_cost(tokens, cached, parts.model.price)
-    return Forecast(prompt_tokens=tokens, cached_tokens=cached, dollars=dollars)
+    cached = max((_likely_cached(parts, counter, one, loss) for one, loss in kept), default=0)
+    return _forecast(tokens, cached, parts.model)
+
+
+def sent_again(forecast: Forecast, model: ModelCard) -> Forecast:
+    """What a request that was billed already will send once more, byte for byte."""
+    return _forecast(forecast.prompt_tokens, forecast.prompt_tokens, model)
 
 
 def pack_quote(pack: Pack, model: ModelCard, already: int) -> PackQuote:
@@ -88,18 +120,23 @@ def pack_quote(pack: Pack, model: ModelCard, already: int) -> PackQuote:
     )
 
 
-def _likely_cached(parts: WindowParts, counter: TokenCounter, last: LastRequest | None, loss: PrefixLoss) -> int:
-    """Tokens at the front that the last request, and its answer, left in the provider's cache."""
-    if last is None:
-        return 0
+def _forecast(tokens: int, cached: int, model: ModelCard) -> Forecast:
+    cached = min(tokens, cached) // _CACHE_UNIT * _CACHE_UNIT
+    return Forecast(prompt_tokens=tokens, cached_tokens=cached, dollars=prompt_cost(tokens, cached, model.price))
+
+
+def _likely_cached(parts: WindowParts, counter: TokenCounter, kept: Kept, loss: PrefixLoss) -> int:
+    """Tokens at the front that the provider's cache has of `kept`."""
     match loss:
-        case PrefixLoss.NOTHING:
-            return last.usage.total_tokens
-        case PrefixLoss.FROM_FIRST_ANSWER:
-            front = parts.messages[: _first_answer(parts.messages[: last.messages])]
-            return count_prompt(msgspec.structs.replace(parts, messages=front), counter)
         case PrefixLoss.EVERYTHING:
             return 0
+        case PrefixLoss.NOTHING if kept.tokens is not None:
+            return kept.tokens
+        case PrefixLoss.NOTHING:
+            front = kept.messages
+        case PrefixLoss.FROM_FIRST_ANSWER:
+            front = _first_answer(parts.messages[: kept.messages])
+    return count_prompt(replace(parts, messages=parts.messages[:front]), counter)
 
 
 def _first_answer(messages: tuple[Message, ...]) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from dsterm.core.messages import AssistantMessage, RequestMessage, ToolMessage, UserMessage
-from dsterm.core.provider import Request
+from dsterm.core.provider import Request, ResponseFormat
+from dsterm.core.tools import ToolSpec
 
 MESSAGES = "messages"
 _HEAD = ("format", "system", "tools", "repair")
@@ -27,12 +28,7 @@ class PrefixChain:
 
     def digest(self, request: Request) -> str:
         """The digest of what `request` sends ahead of the answer: a part each for what `difference` tells apart."""
-        shape = request.response_format
-        schema = "" if shape is None else bytes(shape.schema or b"any object").decode()
-        tools = (
-            text for tool in request.tools for text in (tool.name, tool.description, bytes(tool.parameters).decode())
-        )
-        self._head = (_mark([schema]), _mark([request.system]), _mark(tools), _mark([request.placeholder]))
+        self._head = head_marks(request.system, request.tools, request.response_format, request.placeholder)
         self._follow(request.messages)
         return ".".join((*self._head, self._links[-1]))
 
@@ -55,6 +51,20 @@ class PrefixChain:
         for message in messages[same:]:
             self._messages.append(message)
             self._links.append(_mark([self._links[-1], *_texts(message)]))
+
+
+def head_marks(
+    system: str, tools: Iterable[ToolSpec], shape: ResponseFormat | None, placeholder: str
+) -> tuple[str, ...]:
+    """The digest of what stands ahead of the messages, part by part."""
+    schema = "" if shape is None else bytes(shape.schema or b"any object").decode()
+    texts = (text for tool in tools for text in (tool.name, tool.description, bytes(tool.parameters).decode()))
+    return (_mark([schema]), _mark([system]), _mark(texts), _mark([placeholder]))
+
+
+def has_head(digest: str, head: tuple[str, ...]) -> bool:
+    """Whether a request of that `digest` began with `head`; one from before there were digests is taken to have done so."""
+    return not digest or tuple(digest.split(".")[:-1]) == head
 
 
 def _texts(message: RequestMessage) -> list[str]:

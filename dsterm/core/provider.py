@@ -124,6 +124,12 @@ class Sent(msgspec.Struct, frozen=True):
     """The whole request is on its way to the server, which has said nothing so far: whoever stops now will be billed for it."""
 
 
+WAS_SENT = "sent"
+"""The argument of the CancelledError of a stream that was stopped in the very moment of sending: there is no Sent any more to say
+that the request went out.
+"""
+
+
 class Alive(msgspec.Struct, frozen=True):
     """The server sent a sign of life and nothing else."""
 
@@ -157,7 +163,16 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Delta = (
-    ReasoningPiece | TextPiece | WasReasoning | ToolCallPiece | Sent | Alive | UsagePiece | ServedBy | LeakedMarkup | Ended
+    ReasoningPiece
+    | TextPiece
+    | WasReasoning
+    | ToolCallPiece
+    | Sent
+    | Alive
+    | UsagePiece
+    | ServedBy
+    | LeakedMarkup
+    | Ended
 )
 
 
@@ -165,7 +180,7 @@ class Provider(Protocol):
     """A place that answers requests."""
 
     def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """Send `request` and yield deltas; exactly one Ended comes last and nothing is raised but CancelledError."""
+        """Send `request` and yield deltas; exactly one Ended comes last and nothing is raised but CancelledError (`WAS_SENT`)."""
         ...
 
     async def fetch(self, url: str) -> bytes:

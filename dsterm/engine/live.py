@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from dsterm.context.forecast import Kept
 from dsterm.context.prefix import PrefixChain
 from dsterm.core.command_plan import CommandRule
 from dsterm.core.commands import Job
@@ -31,7 +32,7 @@ from dsterm.core.undo_events import Rewound
 from dsterm.engine.journal import Journal
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.engine.questions import PendingQuestions
-from dsterm.engine.session import Session
+from dsterm.engine.session import Place, Session
 from dsterm.engine.steps.learned import Learned
 from dsterm.engine.undoing.change_history import ChangeHistory
 from dsterm.policy.permissions import Rules
@@ -79,6 +80,7 @@ class LiveSession:
         self.changes = ChangeHistory(journal.envelopes)
         self.learned = Learned(journal.envelopes)
         self.prefix = PrefixChain()
+        self.kept_elsewhere: dict[Place, Kept] = {}
         self.model = model
         self.mode = mode
         self.permission_mode = parts.config.permission_mode
@@ -120,7 +122,7 @@ class LiveSession:
             self.session = Session(self.journal.envelopes)
             self.forecasts.clear()
         else:
-            self.session.apply(envelope.event)
+            self.session.apply(envelope.event, envelope.at)
 
     def notice(self, text: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
         """Say something to the reader."""
@@ -193,6 +195,8 @@ class LiveSession:
         """Take over what the user chose in this run, and what was found out about the folder."""
         self.permission_mode, self.has_yolo = former.permission_mode, former.has_yolo
         self.repo, self.sandbox = former.repo, former.sandbox
+        kept = former.kept_elsewhere | former.session.kept
+        self.kept_elsewhere = {place: one.cut(0) for place, one in kept.items()}
 
     def _kept_rules(self) -> tuple[CommandRule, ...]:
         """The project's rules; none where they can't be read, so that everything asks."""

@@ -6,12 +6,13 @@ No I/O; the same fold live and resumed. What stands on a branch that was left co
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
 from dsterm.context.data_marks import holds_data
-from dsterm.context.forecast import LastRequest
+from dsterm.context.forecast import Kept, LastRequest
 from dsterm.context.shared_output import shared_output
 from dsterm.core.command_events import CheckEnded, UserCommandEnded
 from dsterm.core.events import (
@@ -32,6 +33,7 @@ from dsterm.core.events import (
 )
 from dsterm.core.messages import Message, Pack, ToolMessage, UserMessage
 from dsterm.core.models import PermissionMode, ThinkingMode, Usage
+from dsterm.core.provider import StopReason
 from dsterm.core.repo_events import RepoAttached, RepoDetached
 from dsterm.core.tools import Effect, Outcome, Task, ToolResult
 from dsterm.core.wire_events import FellBack, Intervened
@@ -43,6 +45,18 @@ _READING = frozenset({Effect.READ, Effect.INSPECT, Effect.EXECUTE, Effect.OUTSID
 _NOT_RUN = frozenset({Outcome.REFUSED, Outcome.CANCELLED})
 
 
+_WHOLE = frozenset({StopReason.STOP, StopReason.TOOL_CALLS, StopReason.LENGTH, StopReason.CONTENT_FILTER})
+"""Ends of an answer that the next request repeats as the model wrote it, so that it too comes from the cache."""
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a request went: each place has a prompt cache of its own, as far as the catalog knows no better."""
+
+    provider: str
+    model: str
+    mode: ThinkingMode
+
+
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """What the last request was: it tells what the provider's cache can still hold. `messages` is how many it carried."""
 
@@ -50,6 +64,12 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     mode: ThinkingMode
     messages: int
+    digest: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Where it went."""
+        return Place(provider=self.provider, model=self.model, mode=self.mode)
 
 
 class Session:
@@ -65,6 +85,7 @@ class Session:
         self.sent: Sent | None = None
         self.last_usage: Usage | None = None
         self.last_request: LastRequest | None = None
+        self.kept: dict[Place, Kept] = {}
         self.messages_at_last_step = 0
         self.dollars: Decimal | None = Decimal(0)
         self.demo_dollars = Decimal(0)
@@ -72,14 +93,15 @@ class Session:
         self.is_estimate = self.is_turn_estimate = False
         self.has_read = False
         self._has_own_mode = False
+        self._left: Sent | None = None
         self._effects: dict[str, frozenset[Effect] | None] = {}
         self._call_ids: set[str] = set()
         log = list(envelopes)
         for envelope, is_said in zip(log, on_branch(log), strict=True):
             if is_said:
-                self.apply(envelope.event)
+                self.apply(envelope.event, envelope.at)
             else:
-                self._apply_aside(envelope.event)
+                self._apply_aside(envelope.event, envelope.at)
 
     @property
     def packs(self) -> tuple[Pack, ...]:
@@ -90,8 +112,8 @@ class Session:
         """The ids of all tool calls so far, on every branch; a new call needs another one."""
         return set(self._call_ids)
 
-    def apply(self, event: Event) -> None:
-        """Fold one event in."""
+    def apply(self, event: Event, at: datetime) -> None:
+        """Fold one event in, of the moment `at`."""
         match event:
             case CheckEnded():
                 self.has_read |= bool(event.output)
@@ -121,12 +143,11 @@ class Session:
                 self.messages.append(event.pack)
                 self.has_read = True
             case RepoDetached():
-                self.messages = [m for m in self.messages if not (isinstance(m, Pack) and m.digest == event.digest)]
-                self.last_request = None
+                self._detach(event.digest)
             case StepStarted():
                 self._note_sent(event)
             case StepEnded():
-                self._book(event)
+                self._book(event, at)
             case AsideEnded():
                 self._pay_aside(event.ended)
             case TasksChanged():
@@ -134,7 +155,7 @@ class Session:
             case _:
                 self._choose(event)
 
-    def _apply_aside(self, event: Event) -> None:
+    def _apply_aside(self, event: Event, at: datetime) -> None:
         """Fold in an event of a branch that was left: it was paid for, and what was chosen stays chosen."""
         match event:
             case TurnStarted():
@@ -142,8 +163,13 @@ class Session:
             case StepStarted():
                 self.provider, self.model = event.provider, event.model
                 self.mode = self.mode if self._has_own_mode else event.mode
+                self._left = _sent(event, 0)
             case StepEnded() if event.usage is not None:
                 self._pay(event)
+                if self._left is not None:
+                    # Of what was said there nothing may stand here, but what stands ahead of all messages does.
+                    kept = Kept(messages=0, tokens=None, digest=self._left.digest, at=at)
+                    self.kept.setdefault(self._left.place, kept)
             case AsideEnded():
                 self._pay_aside(event.ended)
             case MessageAdded():
@@ -166,16 +192,20 @@ class Session:
         self.provider, self.model = event.provider, event.model
         if not self._has_own_mode:
             self.mode = event.mode
-        self.sent = Sent(
-            provider=event.provider,
-            model=event.model,
-            mode=event.mode,
-            messages=len(self.messages),
-        )
+        self.sent = _sent(event, len(self.messages))
 
-    def _book(self, event: StepEnded) -> None:
+    def _detach(self, digest: str) -> None:
+        """Caches have only what stood ahead of it."""
+        is_gone = [isinstance(message, Pack) and message.digest == digest for message in self.messages]
+        ahead = is_gone.index(True) if True in is_gone else len(is_gone)
+        self.messages = [message for message, is_out in zip(self.messages, is_gone, strict=True) if not is_out]
+        self.kept = {place: kept.cut(ahead) for place, kept in self.kept.items()}
+        self.last_request = None
+
+    def _book(self, event: StepEnded, at: datetime) -> None:
         if event.usage is None:
             return
+        self._note_kept(event.stop, event.usage, at)
         self.last_usage = event.usage
         self.is_estimate |= event.usage.is_estimate
         self.is_turn_estimate |= event.usage.is_estimate
@@ -183,6 +213,13 @@ class Session:
             self.last_request = LastRequest(messages=self.sent.messages, mode=self.sent.mode, usage=event.usage)
             self.messages_at_last_step = len(self.messages)
         self._pay(event)
+
+    def _note_kept(self, stop: StopReason, usage: Usage, at: datetime) -> None:
+        """Who bills a prompt has read it; of an answer that was cut nobody says whether it is kept."""
+        if self.sent is not None:
+            tokens = usage.total_tokens if stop in _WHOLE else usage.prompt_tokens
+            kept = Kept(messages=self.sent.messages, tokens=tokens, digest=self.sent.digest, at=at)
+            self.kept[self.sent.place] = kept
 
     def _pay_aside(self, event: StepEnded) -> None:
         if event.usage is not None:
@@ -196,6 +233,10 @@ class Session:
             self.demo_dollars += total or Decimal(0)
         else:
             self.dollars = None if total is None or self.dollars is None else self.dollars + total
+
+
+def _sent(event: StepStarted, messages: int) -> Sent:
+    return Sent(provider=event.provider, model=event.model, mode=event.mode, messages=messages, digest=event.digest)
 
 
 def _brings_words(effects: frozenset[Effect] | None, result: ToolResult) -> bool:

@@ -19,6 +19,6 @@ def wire_line(event: Event) -> str:
         case wire_events.Intervened(text=text):
             return text
         case wire_events.FellBack():
-            return fell_back_words(event, str)
+            return fell_back_words(event)
         case _:
             return ""

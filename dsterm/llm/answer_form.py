@@ -54,4 +54,7 @@ def as_chunk(body: bytes) -> bytes | None:
     if not choices:
         return None
     kept = {name: answer[name] for name in ("id", "model", "usage") if name in answer}
-    return msgspec.json.encode({**kept, "choices": choices})
+    try:
+        return msgspec.json.encode({**kept, "choices": choices})
+    except RecursionError:
+        return None

@@ -10,6 +10,7 @@ from dsterm.core.provider import (
     Delta,
     Ended,
     Failure,
+    FailureKind,
     LeakedMarkup,
     ReasoningPiece,
     ServedBy,
@@ -18,6 +19,19 @@ from dsterm.core.provider import (
     ToolCallPiece,
     UsagePiece,
     WasReasoning,
+)
+
+MAX_CALLS = 256
+"""The most tool calls of one message; with more of them the answer is given up."""
+
+_LONGEST_NAME = 256
+_LONGEST_ID = 1024
+
+
+_TOO_MANY = Failure(
+    kind=FailureKind.PROTOCOL,
+    message=f"The answer holds more than {MAX_CALLS} tool calls, so it was given up.",
+    hint="Send the prompt again; if it stays, take another model or provider.",
 )
 
 
@@ -73,8 +87,8 @@ class Assembler:
                 self._reasoning += self._content
                 self._content.clear()
             case Ended():
-                self.stop = delta.stop
-                self.failure = delta.failure
+                self.stop = StopReason.FAILED if self.failure else delta.stop
+                self.failure = self.failure or delta.failure
             case _:
                 pass
 
@@ -100,7 +114,7 @@ class Assembler:
         offered = {call.id for call in self._calls}
         calls = []
         for call in self._calls:
-            call_id = call.id if call.id and call.id not in used else _new_id(used | offered)
+            call_id = call.id if _is_id(call.id) and call.id not in used else _new_id(used | offered)
             used.add(call_id)
             calls.append(ToolCall(id=call_id, name=call.name, arguments="".join(call.arguments)))
         return tuple(calls)
@@ -121,6 +135,9 @@ class Assembler:
         if call is None or _begins_another(call, piece):
             # Hosts that leave the index out may write at several calls in turn.
             call = self._by_place.get((piece.index, piece.id)) if piece.id else None
+            if call is None and len(self._calls) == MAX_CALLS:
+                self.stop, self.failure = StopReason.FAILED, _TOO_MANY
+                return
             if call is None:
                 call = _OpenCall()
                 self._calls.append(call)
@@ -143,9 +160,14 @@ def _begins_another(call: _OpenCall, piece: ToolCallPiece) -> bool:
 
 def _grown(call: _OpenCall, name: str) -> str:
     """The name with its next piece: more of it, all of it again, or all of it so far."""
-    if not name or name == call.name or call.arguments:
-        return call.name or name
+    if not name or name == call.name or call.arguments or len(call.name) + len(name) > _LONGEST_NAME:
+        return call.name or name[:_LONGEST_NAME]
     return name if name.startswith(call.name) else call.name + name
+
+
+def _is_id(text: str) -> bool:
+    """Whether `text` can be kept and sent back as the id of a call."""
+    return 0 < len(text) <= _LONGEST_ID and text.isprintable()
 
 
 def _joined(parts: list[str]) -> str:

@@ -34,6 +34,7 @@ _NOTHING = msgspec.Raw()
 _EMPTY = (b"", b"null", b"{}", b'""', b"false")
 _ALIVE = Alive()
 _CALL_SIZE = 64
+_LONGEST_NAME = 200
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details")
 
 
@@ -109,12 +110,12 @@ class ChunkReader:
             return []
         try:
             chunk = _decode(data)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             if not is_last and data.strip():
-                self.give_up(_unreadable(self._origin, str(error)))
+                self.give_up(_unreadable(self._origin, error))
             return []
         if _is_error(chunk):
-            self.give_up(from_error_object(self._origin, msgspec.json.decode(data)))
+            self.give_up(from_error_object(self._origin, _told(data)))
             return []
         deltas = self._deltas(chunk)
         if self._room < 0:
@@ -133,7 +134,7 @@ class ChunkReader:
             case "stop" | "tool_calls" | "length" | "content_filter" | "insufficient_system_resource" as known:
                 return Ended(stop=StopReason(known))
             case unknown:
-                reason = clean(unknown)
+                reason = clean(unknown, self._origin.secret)
                 return Ended(stop=StopReason.FAILED, failure=_unknown_end(self._origin, reason), raw=reason)
 
     @property
@@ -151,7 +152,7 @@ class ChunkReader:
         if (chunk.model and chunk.model != self._model) or (chunk.id and not self._id):
             self._model = chunk.model or self._model
             self._id = self._id or chunk.id or ""
-            deltas.append(ServedBy(self._model, self._id))
+            deltas.append(ServedBy(self._named(self._model), self._named(self._id)))
         for choice in chunk.choices or ():
             if choice is not None and self._is_ours(choice):
                 if choice.delta is not None:
@@ -162,6 +163,10 @@ class ChunkReader:
             if usage is not None:
                 deltas.append(UsagePiece(usage=usage))
         return deltas or [_ALIVE]
+
+    def _named(self, text: str) -> str:
+        """What the server calls a thing, short enough to be shown and kept."""
+        return clean(text, self._origin.secret)[:_LONGEST_NAME]
 
     def _is_ours(self, choice: _Choice) -> bool:
         if self._choice is None:
@@ -201,6 +206,14 @@ def _decode(data: bytes) -> _Chunk:
         return _LAX_CHUNK.decode(data)
 
 
+def _told(data: bytes) -> object:
+    """The error in `data` as far as it can be read."""
+    try:
+        return msgspec.json.decode(data.decode("utf-8", "replace"))
+    except (msgspec.DecodeError, RecursionError) as error:
+        return str(error)
+
+
 def _is_error(chunk: _Chunk) -> bool:
     """Some hosts send `{"error": ...}`, some the error's own fields at the top."""
     if bytes(chunk.error) not in _EMPTY:
@@ -235,11 +248,13 @@ def _tool_call_piece(call: _ToolCall, position: int) -> ToolCallPiece:
     )
 
 
-def _unreadable(origin: Origin, reason: str) -> Failure:
+def _unreadable(origin: Origin, error: msgspec.DecodeError | RecursionError) -> Failure:
     return Failure(
         kind=FailureKind.PROTOCOL,
-        message=f"{origin.card.title} sent something that is no chat completion: {reason}.",
+        message=f"{origin.card.title} sent something that is no chat completion: {error}.",
         hint="Send the prompt again; if it stays, check --base-url.",
+        # Half a line of JSON was damaged on the way; a whole one of another kind is what this server always says.
+        is_retryable=not isinstance(error, msgspec.ValidationError | RecursionError),
     )
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from functools import partial
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from dsterm.core.errors import ProviderError
-from dsterm.core.provider import Alive, Delta, Sent
+from dsterm.core.provider import WAS_SENT, Alive, Delta, Sent
 from dsterm.llm.answer_form import AnswerForm, as_chunk, form_of
 from dsterm.llm.chunks import DONE, ChunkReader
 from dsterm.llm.event_stream import MAX_EVENT_BYTES, EventSplitter
 from dsterm.llm.failures import empty_answer, not_a_stream
-from dsterm.llm.http_client import Answer, HttpClient, Tell, http_errors
+from dsterm.llm.http_client import Answer, HttpClient, Sending, Tell, http_errors
+from dsterm.llm.key_mask import masked
 from dsterm.llm.origin import Origin
 from dsterm.llm.response_headers import request_id
 from dsterm.llm.timeouts import Timeouts
@@ -22,6 +22,7 @@ from dsterm.llm.transport import Trouble
 _ALIVE = Alive()
 _SENT = Sent()
 _PAGE_CAP = 64 * 1024
+_TURNS_TO_NOTICE = 4
 
 
 class Late(Exception):
@@ -53,11 +54,13 @@ class Exchange:
 
     async def batches(self, body: bytes) -> AsyncGenerator[list[Delta], None]:
         """The Deltas of each read from the socket. Refused, Late, ProviderError or one of `http_errors` when it goes wrong."""
-        is_sent = asyncio.get_running_loop().create_future()
-        posting = asyncio.create_task(self._post(body, partial(_settle, is_sent, True)))
-        posting.add_done_callback(lambda _: _settle(is_sent, False))
+        sending, is_told = Sending(), False
+        posting = asyncio.create_task(self._post(body, sending))
+        posting.add_done_callback(lambda _: sending.moved.set())
         try:
-            if await is_sent:
+            await sending.moved.wait()
+            if sending.was_sent:
+                is_told = True
                 yield [_SENT]
             answer = await posting
             self.request_id = request_id(answer.headers, self._origin.secret)
@@ -65,22 +68,27 @@ class Exchange:
             async with contextlib.aclosing(self._read(answer)) as batches:
                 async for batch in batches:
                     yield batch
+        except asyncio.CancelledError as stop:
+            await _settle(sending)
+            if sending.was_sent and not is_told:
+                raise asyncio.CancelledError(WAS_SENT) from stop
+            raise
         finally:
             await _end(posting)
 
-    async def _post(self, body: bytes, on_sent: Callable[[], None]) -> Answer:
+    async def _post(self, body: bytes, sending: Sending) -> Answer:
         self._tell("request", body)
         limit = self._timeouts.until_headers(len(body))
         # A server that may take longer for its first byte is one that may take as long for the next.
         self.silence = max(self._timeouts.silence, limit)
         try:
             async with asyncio.timeout(limit):
-                return await self._client.post(body, self.silence, on_sent)
+                return await self._client.post(body, self.silence, sending)
         except TimeoutError as error:
             raise Late(Trouble.NO_HEADERS, limit) from error
 
     async def _read(self, answer: Answer) -> AsyncGenerator[list[Delta], None]:
-        pieces, start = answer.pieces(), b""
+        pieces, start = masked(answer.pieces(), self._origin.secret), b""
         async for data in pieces:
             self._tell("response", data)
             self._check_time()
@@ -99,7 +107,9 @@ class Exchange:
                     yield batch
             return
         self.reader.give_up(
-            not_a_stream(self._origin, answer.content_type, start) if start else empty_answer(self._origin)
+            not_a_stream(self._origin, answer.content_type, start)
+            if start
+            else empty_answer(self._origin, answer.status)
         )
 
     async def _events(self, start: bytes, pieces: AsyncIterator[bytes]) -> AsyncGenerator[list[Delta], None]:
@@ -146,9 +156,10 @@ class Exchange:
                 deltas.extend(self.reader.read(event, is_last=is_last))
             if self.reader.is_over:
                 break
-        if not self._has_begun:
-            self._has_begun = any(not isinstance(delta, Alive) for delta in deltas)
-        return deltas
+        # One sign of life a read is enough, and there may be ten thousand.
+        said: list[Delta] = [delta for delta in deltas if not isinstance(delta, Alive)]
+        self._has_begun = self._has_begun or bool(said)
+        return said or deltas[:1]
 
     def _check_time(self) -> None:
         """Signs of life keep a connection open for ever, so they are counted against a clock of their own."""
@@ -166,9 +177,12 @@ class Exchange:
                     pass
 
 
-def _settle(future: asyncio.Future[bool], value: bool) -> None:
-    if not future.done():
-        future.set_result(value)
+async def _settle(sending: Sending) -> None:
+    """What is written already takes the HTTP library another turn of the loop or two to notice."""
+    turns = 0
+    while sending.has_begun and not sending.was_sent and turns < _TURNS_TO_NOTICE:
+        await asyncio.sleep(0)
+        turns += 1
 
 
 async def _end(posting: asyncio.Task[Answer]) -> None:

@@ -33,6 +33,7 @@ _NO_MODEL = re.compile(
     r"|supported API model names",
     re.IGNORECASE,
 )
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _WORDS_TO_STATUS = (
     ("insufficient_quota", 402),
     ("insufficient_balance", 402),
@@ -56,7 +57,7 @@ _WORDS_TO_STATUS = (
 
 def from_status(origin: Origin, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """The failure behind an HTTP answer other than 200; `headers` are looked up in lower case."""
-    if 300 <= status < 400:
+    if status in _REDIRECTS:
         return _redirected(origin, status, headers.get("location", ""))
     return _failure(origin, status, words_in(body, origin.secret), headers)
 
@@ -82,13 +83,13 @@ def not_a_stream(origin: Origin, content_type: str, body: bytes) -> Failure:
     )
 
 
-def empty_answer(origin: Origin) -> Failure:
-    """The failure when the status was 200 and nothing followed."""
+def empty_answer(origin: Origin, status: int) -> Failure:
+    """The failure when `status` was one of success and nothing followed."""
     return Failure(
         kind=FailureKind.SERVER,
-        message=f"{origin.card.title} at {origin.host} answered with nothing at all (200).",
+        message=f"{origin.card.title} at {origin.host} answered with nothing at all ({status}).",
         hint="Send the prompt again; if it stays, check --base-url or go on with another provider: /provider.",
-        status=200,
+        status=status,
         is_retryable=True,
     )
 

@@ -42,6 +42,7 @@ class Answer:
 
     def __init__(self, response: httpx2.Response) -> None:
         self._response = response
+        self.status = response.status_code
         self.headers = _lower(response)
 
     @property
@@ -56,6 +57,21 @@ class Answer:
     async def close(self) -> None:
         """Give the connection back, or close it where the body has not come to its end."""
         await self._response.aclose()
+
+
+class Sending:
+    """How far a body is: it `has_begun` to be written, `was_sent` whole; `moved` is set then, or once it was given up."""
+
+    def __init__(self) -> None:
+        self.has_begun = self.was_sent = False
+        self.moved = asyncio.Event()
+
+    async def pieces(self, body: bytes) -> AsyncIterator[bytes]:
+        """`body` in one piece. What comes behind it is asked for once it was handed to the network, through tunnel or proxy."""
+        self.has_begun = True
+        yield body
+        self.was_sent = True
+        self.moved.set()
 
 
 class HttpClient:
@@ -90,18 +106,17 @@ class HttpClient:
             ),
         )
 
-    async def post(self, body: bytes, silence: float, on_sent: Callable[[], None]) -> Answer:
+    async def post(self, body: bytes, silence: float, sending: Sending) -> Answer:
         """Ask for a chat completion; Refused for any status but success, else one of `http_errors`.
 
-        `silence` is the longest wait, in seconds, for the first byte and between any two. `on_sent` is called when all of the
-        body was handed to the network, be it a tunnel or a proxy.
+        `silence` is the longest wait, in seconds, for the first byte and between any two. `sending` follows the body.
         """
         from openai import AsyncStream  # noqa: PLC0415
 
         stream = await self._client.post(
             "/chat/completions",
             cast_to=object,
-            content=_in_one_piece(body, on_sent),
+            content=sending.pieces(body),
             # A body that is asked for piece by piece would go out without its length.
             options={"timeout": self._limits(silence), "headers": {"content-length": str(len(body))}},
             stream=True,
@@ -200,12 +215,6 @@ def _below(error: Exception) -> BaseException:
     import httpx2  # noqa: PLC0415
 
     return error if isinstance(error, httpx2.HTTPError) else error.__cause__ or error
-
-
-async def _in_one_piece(body: bytes, on_sent: Callable[[], None]) -> AsyncIterator[bytes]:
-    """What comes behind the body is asked for once the body was written; where that failed it never is."""
-    yield body
-    on_sent()
 
 
 def _is_proxied(url: str) -> bool:

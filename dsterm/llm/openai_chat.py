@@ -14,9 +14,11 @@ from dsterm.core.errors import DstermError, ProviderError
 from dsterm.core.models import ProviderCard
 from dsterm.core.provider import Delta, Ended, Failure, FailureKind, Request, StopReason
 from dsterm.llm.certificates import Certificates
+from dsterm.llm.echoes import is_echo
 from dsterm.llm.exchange import Exchange, Late
 from dsterm.llm.failures import from_status
 from dsterm.llm.http_client import HttpClient, Refused, http_errors, told_by, trouble_of
+from dsterm.llm.key_mask import masked
 from dsterm.llm.merging import merged
 from dsterm.llm.origin import Origin
 from dsterm.llm.scrubber import Scrubber
@@ -84,7 +86,9 @@ class OpenAIChat:
             yield Ended(stop=StopReason.FAILED, failure=failure)
             return
         exchange = Exchange(client, origin, self._timeouts, self._tell)
-        scrubber = Scrubber(frozenset(tool.name for tool in request.tools))
+        scrubber = Scrubber(
+            frozenset(tool.name for tool in request.tools), lambda text: is_echo(text, request.messages)
+        )
         try:
             async with contextlib.aclosing(exchange.batches(request_body(request, self._card))) as batches:
                 async for batch in batches:
@@ -126,7 +130,7 @@ class OpenAIChat:
         """All of it, since half a list of prices is worse than none."""
         answer, body = await client.get(url), bytearray()
         try:
-            async for data in answer.pieces():
+            async for data in masked(answer.pieces(), self._key):
                 body += data
                 if len(body) > _PAGE_CAP:
                     raise ProviderError(f"{url} is larger than {_PAGE_CAP:,} bytes, so it was not read.")

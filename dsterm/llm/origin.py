@@ -41,7 +41,11 @@ def clean(text: str, secret: str = "") -> str:
     """`text` on one line, without control characters and without `secret`, at most 2,000 characters of it."""
     if secret:
         text = text.replace(secret, "***")
-    line = _UNPRINTABLE.sub(" ", text[: TEXT_CAP * 4]).strip()
+    text = text[: TEXT_CAP * 4]
+    # Someone may have put what is not seen between its letters.
+    if secret and secret in (bare := _UNPRINTABLE.sub("", text)):
+        text = bare.replace(secret, "***")
+    line = _UNPRINTABLE.sub(" ", text).strip()
     return line if len(line) <= TEXT_CAP else line[:TEXT_CAP] + "…"
 
 

@@ -9,6 +9,7 @@ from dsterm.core.errors import ToolError
 
 _MAX_UNWRAPPED = 3
 _SHOWN = 200
+_MOST_MENDED = 1_000_000
 
 
 def parse_arguments(raw: str, *, only_reads: bool = False) -> dict[str, object]:
@@ -37,7 +38,7 @@ def _decode(text: str, *, only_reads: bool) -> object:
     try:
         return json.loads(text, strict=False, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        if only_reads:
+        if only_reads and len(text) <= _MOST_MENDED:
             with contextlib.suppress(ValueError, RecursionError):
                 return json.loads(_mended(text), strict=False, parse_constant=_refuse_constant)
         raise ToolError(_complaint(text, error)) from error

@@ -20,6 +20,7 @@ MAX_RETRY_AFTER = 60.0
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 10.0
 _SPREAD = 0.1
+_MONTH = 31 * 86_400.0
 
 
 def wait_before_retry(failure: Failure, attempt: int, jitter: Callable[[], float]) -> float | None:
@@ -39,6 +40,8 @@ def wait_before_retry(failure: Failure, attempt: int, jitter: Callable[[], float
 
 def as_duration(seconds: float) -> str:
     """`seconds` as a reader says it: "45 seconds", "5 minutes", "3 hours"."""
+    if seconds > _MONTH:
+        return "more than a month"
     for unit, size in (("hour", 3600.0), ("minute", 60.0)):
         if seconds >= 2 * size or seconds == size:
             count = round(seconds / size)

@@ -7,7 +7,7 @@ when it is known whether the answer is complete and whether the server sent the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -38,10 +38,14 @@ _NO_BEGINNING = frozenset(" \t)]}>'\"`*_/\\.,;:!?\u2019\u201d")
 
 
 class Scrubber:
-    """Takes the Deltas of one stream and gives them without what leaked. `known` are the tools that were offered."""
+    """Takes the Deltas of one stream and gives them without what leaked.
 
-    def __init__(self, known: frozenset[str]) -> None:
+    `known` are the tools that were offered; markup that `is_echo` is only repeated from elsewhere, and never a call.
+    """
+
+    def __init__(self, known: frozenset[str], is_echo: Callable[[str], bool] = lambda _: False) -> None:
         self._known = known
+        self._is_echo = is_echo
         self._thoughts = ThinkTags()
         self._json: BareJson | None = BareJson(known, MAX_MARKUP) if known else None
         self._place = Place()
@@ -208,7 +212,7 @@ class Scrubber:
         index = 0
         for found in self._found:
             calls: tuple[Call, ...] = found.calls if can_recover else ()
-            if not all(call.name in self._known for call in calls):
+            if not all(call.name in self._known for call in calls) or (calls and self._is_echo(found.text)):
                 calls = ()
             yield LeakedMarkup(text=found.text, recovered=bool(calls))
             for call in calls:

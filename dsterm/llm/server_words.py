@@ -59,7 +59,7 @@ def words_of(told: object, secret: str) -> ServerWords:
     headers = metadata.get("headers")
     return ServerWords(
         text=clean(text or _text(told), secret),
-        kinds=clean(" ".join(str(kind) for kind in kinds if kind is not None), secret),
+        kinds=clean(" ".join(str(kind) for kind in kinds if isinstance(kind, str | int | float)), secret),
         headers={str(name).lower(): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {},
         request_id=clean(str(told.get("request_id") or around.get("request_id") or ""), secret)[:100],
         window=_count(told.get("n_ctx")),
@@ -68,7 +68,12 @@ def words_of(told: object, secret: str) -> ServerWords:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.encode(value).decode()
+    except RecursionError:
+        return "something nested too deeply"
 
 
 def _count(value: object) -> int | None:

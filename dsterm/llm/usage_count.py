@@ -17,7 +17,7 @@ def read_usage(data: bytes, cached_fields: Sequence[str]) -> Usage | None:
     """The counts in the JSON object `data`, None where there are none; the first of `cached_fields`, dotted paths, counts."""
     try:
         counts = msgspec.json.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     prompt = _count(_at(counts, "prompt_tokens"))
     completion = _count(_at(counts, "completion_tokens"))

@@ -25,7 +25,7 @@ class BlockList:
         self.blocks: list[Block] = []
         self._changes: set[int] = set()
         self._next_key = 0
-        self._change: tuple[NoteBlock, dict[str, str]] | None = None
+        self._change: tuple[NoteBlock, str, dict[str, str]] | None = None
 
     def take_changed(self) -> set[int]:
         """The keys since the last call."""
@@ -50,17 +50,17 @@ class BlockList:
         self._changes.add(block.key)
         self._space(place)
 
-    def add_change(self, change: tuple[str, str]) -> None:
-        """Say that a setting (its name, its new value) holds from here on; changes in a row share one block."""
+    def add_change(self, change: tuple[str, str], since: str = "here") -> None:
+        """Say that a setting (its name, its new value) holds from `since` on; changes in a row share one block."""
         name, words = change
-        if self._change and self.blocks[-1] is self._change[0]:
-            block, values = self._change
+        if self._change and self.blocks[-1] is self._change[0] and self._change[1] == since:
+            block, _, values = self._change
             values[name] = words
-            block.replace(Note(_changes(values)))
+            block.replace(_changes(since, values))
             return
         values = {name: words}
-        note = Note(_changes(values))
-        self._change = self.add(lambda key, changes: NoteBlock(key, changes, BlockKind.NOTICE, note)), values
+        note = _changes(since, values)
+        self._change = self.add(lambda key, changes: NoteBlock(key, changes, BlockKind.NOTICE, note)), since, values
 
     def settle_call(self, block: ToolBlock) -> None:
         """A call has ended: show what it changed below it, or gather it with the reads beside it."""
@@ -117,5 +117,5 @@ def _reads(block: Block) -> list[ToolBlock]:
     return [block] if isinstance(block, ToolBlock) else []
 
 
-def _changes(values: dict[str, str]) -> str:
-    return "from here on: " + " · ".join(values.values())
+def _changes(since: str, values: dict[str, str]) -> Note:
+    return Note(f"from {since} on: {' · '.join(values.values())}")

@@ -13,7 +13,7 @@ import msgspec
 from dsterm.render.clean import clean
 from dsterm.render.style import EMPTY, Line, Span, Style, indented, spread
 from dsterm.render.wording import format_count
-from dsterm.render.wrap import wrap_text
+from dsterm.render.wrap import wrap_hanging, wrap_text
 
 SHOWN_PROMPT = 12
 """Lines of a long prompt that are shown while it is folded."""
@@ -186,5 +186,5 @@ class NoteBlock(Block):
 
     def draw(self, width: int, now: float) -> list[Line]:
         """The mark and the words."""
-        words = wrap_text(self.source, max(width - 4, 8), self._note.style)
+        words = wrap_hanging(self.source, max(width - 4, 8), self._note.style)
         return indented(words, (Span(f" {self._note.mark} ", self._note.style),), (Span("   "),))

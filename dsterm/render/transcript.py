@@ -180,6 +180,8 @@ class Transcript:
             case repo_events.RepoDetached(digest=digest):
                 source = self._packs.pop(digest, digest[:12])
                 self._note(BlockKind.ATTACH, notice_note(events.Notice(text=f"detached {source}")))
+            case events.ModelChanged() | events.ModeChanged() if self._wire.is_open:
+                self._list.add_change(changed_note(event), "the next request")
             case events.ModelChanged() | events.ModeChanged() | events.PermissionModeChanged():
                 self._list.add_change(changed_note(event))
             case events.Notice():

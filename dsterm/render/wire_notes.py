@@ -16,6 +16,16 @@ from dsterm.render.wording import format_money
 RETRY_MARK = "↻"
 OWN_MARK = "◇"
 FALLBACK_MARK = "⇄"
+_BREAKS = {
+    "tools": "the tools changed",
+    "system": "the system text changed",
+    "format": "the form of the answer changed",
+    "rewound": "the conversation went back",
+    "detached": "a repository was detached",
+    "repair": "missing reasoning was filled in",
+}
+_SAID_ELSEWHERE = frozenset({"", "mode", "model", "provider", "unknown"})
+"""What the user chose, knowing its price, or what a sentence of its own tells."""
 
 
 def retry_note(causes: Sequence[str]) -> Note:
@@ -24,19 +34,19 @@ def retry_note(causes: Sequence[str]) -> Note:
     return Note(f"{'retry' if len(causes) == 1 else f'{len(causes)} retries'}: {words}", RETRY_MARK)
 
 
-def fell_back_words(event: wire_events.FellBack, title: Callable[[str], str]) -> str:
-    """Why another one goes on, who that is and for how much, and the way back."""
-    here, there = title(event.model), title(event.from_model)
+def fell_back_words(event: wire_events.FellBack, title: Callable[[str], str] = str) -> str:
+    """Why another one goes on, who that is and for how much."""
     cause = event.cause.strip()
     return clean_line(
-        f"{cause}{'' if cause.endswith(('.', '!', '?')) else '.'} From here on {here} at {event.provider} answers "
-        f"({price_words(event.price)}); /back returns to {there} at {event.from_provider}."
+        f"{cause}{'' if cause.endswith(('.', '!', '?')) else '.'} From here on {title(event.model)} at {event.provider} "
+        f"answers ({price_words(event.price)})."
     )
 
 
 def fell_back_note(event: wire_events.FellBack, title: Callable[[str], str]) -> Note:
-    """Another provider or model goes on."""
-    return Note(fell_back_words(event, title), FALLBACK_MARK, Style.WARNING)
+    """Another provider or model goes on, and there is a way back."""
+    way_back = f"/back returns to {clean_line(title(event.from_model))} at {clean_line(event.from_provider)}."
+    return Note(f"{fell_back_words(event, title)[:-1]}; {way_back}", FALLBACK_MARK, Style.WARNING)
 
 
 def price_words(price: Price | None) -> str:
@@ -58,8 +68,10 @@ def _exponent(number: Decimal) -> int:
 
 
 def prefix_words(step: events.StepStarted) -> str:
-    """Why the request is not the one before with more behind it; empty where it is."""
-    return f"prefix lost: {clean_line(step.broke)}" if step.broke else ""
+    """Why the request is not the one before with more behind it; empty where it is, or where that is known already."""
+    if step.broke in _SAID_ELSEWHERE:
+        return ""
+    return f"the prompt may be read anew: {_BREAKS.get(step.broke) or f'{clean_line(step.broke)} changed'}"
 
 
 def observed_mode(step: events.StepStarted, ended: events.StepEnded, *, has_thought: bool) -> str:

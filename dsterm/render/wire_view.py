@@ -71,6 +71,7 @@ class WireView:
         self._fallen: tuple[str, str] | None = None
         self._retry: tuple[NoteBlock, list[str]] | None = None
         self._own: OwnBlock | None = None
+        self._observed: dict[wire_events.Intervention, str] = {}
         self._toll = TurnToll()
 
     def begin_turn(self) -> None:
@@ -84,6 +85,11 @@ class WireView:
         """What the turn came to so far, in words."""
         return self._toll.words
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a request runs, which nothing chosen now changes any more."""
+        return self._step is not None
+
     def start(self, step: events.StepStarted) -> None:
         """A request is sent. That it lost its prefix matters where one was sent before."""
         self._step, self._header, self._fallen = step, None, None
@@ -96,13 +102,18 @@ class WireView:
         self._toll.take(ended)
         self._has_sent = self._has_sent or (ended.usage is not None and ended.usage.prompt_tokens > 0)
         if self._step is not None and ended.failure is None:
-            mode = observed_mode(self._step, ended, has_thought=self._has_thought)
-            for words in (mode, served_words(self._step, ended, self._title)):
+            self._observed = {
+                wire_events.Intervention.MODE_NOT_HONOURED: observed_mode(
+                    self._step, ended, has_thought=self._has_thought
+                ),
+                wire_events.Intervention.OTHER_MODEL: served_words(self._step, ended, self._title),
+            }
+            for words in self._observed.values():
                 if words not in self._said:
                     self._said.add(words)
                     self._say(words)
         self._has_thought = self._has_thought or bool(ended.has_reasoned)
-        self._step = self._header = None
+        self._step = None
 
     def retry(self, event: events.StepRetried) -> None:
         """The request is sent again; retries in a row are one line."""
@@ -131,6 +142,7 @@ class WireView:
         return True
 
     def _show_own(self, event: wire_events.Intervened) -> None:
+        self._take_back(self._observed.pop(event.kind, ""))
         if self._own is not None and self._list.blocks[-1] is self._own and self._own.event == event:
             self._own.repeat()
         else:
@@ -151,6 +163,18 @@ class WireView:
             block, lines = self._header
             lines.append(words)
             block.replace(Note("\n".join(lines)))
+
+    def _take_back(self, words: str) -> None:
+        """What a whole sentence says needs no line in the header of the last step."""
+        if self._header is None or words not in self._header[1]:
+            return
+        block, lines = self._header
+        lines.remove(words)
+        if lines:
+            block.replace(Note("\n".join(lines)))
+        else:
+            self._list.remove(block)
+            self._header = None
 
     def _note(self, note: Note) -> NoteBlock:
         return self._list.add(lambda key, changes: _note_block(key, changes, note))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dsterm.render.style import EMPTY, Line, Span, Style
+from dsterm.render.style import EMPTY, Line, Span, Style, indented
 from dsterm.render.width import cells, hard_breaks, word_breaks
+
+_HANGING = 2
 
 
 def wrap(spans: Sequence[Span], width: int) -> list[Line]:
@@ -35,6 +37,20 @@ def wrap_text(text: str, width: int, style: Style = Style.TEXT, *, italic: bool 
     for part in text.split("\n"):
         line = part.expandtabs(4).rstrip(" ")
         lines.extend(wrap((Span(line, style, italic=italic),), width) if line else (EMPTY,))
+    return lines
+
+
+def wrap_hanging(text: str, width: int, style: Style = Style.TEXT) -> list[Line]:
+    """Plain text as `wrap_text` breaks it, but a line that begins with blanks goes on a little deeper than it begins."""
+    lines: list[Line] = []
+    for part in text.split("\n"):
+        body = part.lstrip(" ")
+        depth = min(len(part) - len(body), width // 2)
+        if not depth or cells(part) <= width:
+            lines += wrap_text(part, width, style)
+            continue
+        broken = wrap_text(body, max(width - depth - _HANGING, 1), style)
+        lines += indented(broken, (Span(" " * depth),), (Span(" " * (depth + _HANGING)),))
     return lines
 
 

@@ -237,7 +237,8 @@ class DstermApp(WireActions, inherit_bindings=False):
         self.foot.say(text, level)
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
-        """Enter: a prompt, a command, or leave for a held queue to go."""
+        """Enter: a prompt, a command, or leave for a held queue to go. What was said before is out of date."""
+        self.say("")
         text = message.text
         if text.strip():
             self._remember(text)

@@ -25,6 +25,7 @@ class ChangeActions(PaletteActions, inherit_bindings=False):
             return
         if now - self._escaped_at <= _TWICE_SECONDS:
             self._escaped_at = float("-inf")
+            self.say("")
             self.action_rewind()
         else:
             self._escaped_at = now

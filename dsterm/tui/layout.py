@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from dsterm.render.blocks import BlockKind
+from dsterm.render.blocks import Block, BlockKind
 from dsterm.render.style import EMPTY, Line
 from dsterm.render.transcript import Transcript
 from dsterm.tui.heights import Heights
@@ -23,13 +23,17 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Layout:
-    """The blocks of one transcript at one width; `now` gives seconds since the epoch."""
+    """The blocks of one transcript at one width; `now` gives seconds since the epoch.
+
+    It stands still between two calls of `take_changes`: what the transcript took away meanwhile can be painted until then.
+    """
 
     def __init__(self, transcript: Transcript, now: Callable[[], float], width: int) -> None:
         self._transcript = transcript
         self._now = now
         self._width = width
         self._heights = Heights()
+        self._blocks: list[Block] = []
         self._keys: list[int] = []
         self._places: dict[int, int] = {}
 
@@ -51,13 +55,15 @@ class Layout:
         same = self._count_same(changed)
         for key in self._keys[same:]:
             del self._places[key]
-        del self._keys[same:]
+        del self._keys[same:], self._blocks[same:]
         self._heights.truncate(same)
         dirty = {self._places[key] for key in changed if key in self._places}
         for index in dirty:
+            self._blocks[index] = blocks[index]
             self._heights.doubt(index)
         for index in range(same, len(blocks)):
             block = blocks[index]
+            self._blocks.append(block)
             self._keys.append(block.key)
             self._places[block.key] = index
             self._heights.append(block.estimated_height(self._width))
@@ -114,7 +120,7 @@ class Layout:
             self._heights.set(index, len(self._lines(index)))
 
     def _lines(self, index: int) -> list[Line]:
-        return self._transcript.blocks[index].lines(self._width, self._now())
+        return self._blocks[index].lines(self._width, self._now())
 
     def find(self, line: int) -> Place | None:
         """What stands at `line`; None beyond the end."""
@@ -145,7 +151,7 @@ class Layout:
 
     def toggle(self, place: Place) -> bool:
         """Fold or open the block if `place` is its first line; False where it is not."""
-        block = self._transcript.blocks[place.index]
+        block = self._blocks[place.index]
         if not block.is_foldable or place.row > int(block.has_gap):
             return False
         block.toggle()

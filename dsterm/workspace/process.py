@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 
 import msgspec
@@ -56,20 +56,43 @@ async def run_program(launch: Launch, on_stderr: Callable[[bytes], None] | None 
     return Completed(exit_code=exit_code, stdout=stdout[: launch.cap], stderr=stderr, is_cut=len(stdout) > launch.cap)
 
 
+async def started(starting: Coroutine[object, object, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
+    """The process that `starting` makes, the leader of a group of its own; where that is cancelled, the group is ended.
+
+    A start takes a few turns of the event loop. Cancelled within them, asyncio would look after the process itself while its
+    watcher waits for the same one: whichever comes second finds no process and complains on standard error.
+    """
+    start = asyncio.create_task(starting)
+    try:
+        return await asyncio.shield(start)
+    except asyncio.CancelledError:
+        ending = asyncio.create_task(_end_started(start))
+        await asyncio.shield(ending)
+        raise
+
+
+async def _end_started(start: asyncio.Task[asyncio.subprocess.Process]) -> None:
+    await asyncio.wait([start])
+    if start.exception() is None:
+        await _stop(start.result())
+
+
 async def _start(launch: Launch) -> asyncio.subprocess.Process:
     if not launch.program.is_absolute():
         raise WorkspaceError(f"{launch.program} has no absolute path, so it is not run.")
     try:
-        return await asyncio.create_subprocess_exec(
-            str(launch.program),
-            *launch.arguments,
-            stdin=asyncio.subprocess.PIPE if launch.stdin else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=launch.folder,
-            env=dict(launch.environment),
-            start_new_session=True,
-            limit=_CHUNK,
+        return await started(
+            asyncio.create_subprocess_exec(
+                str(launch.program),
+                *launch.arguments,
+                stdin=asyncio.subprocess.PIPE if launch.stdin else asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=launch.folder,
+                env=dict(launch.environment),
+                start_new_session=True,
+                limit=_CHUNK,
+            )
         )
     except (OSError, ValueError) as error:
         raise WorkspaceError(f"{launch.program.name} could not be started: {error}. Check its arguments.") from error

@@ -1,12 +1,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dsterm.context.forecast import LastRequest, count_prompt, estimate_prompt, forecast_request, pack_quote
+from dsterm.context.forecast import (
+    CACHE_AGE,
+    Kept,
+    LastRequest,
+    count_prompt,
+    estimate_prompt,
+    forecast_request,
+    pack_quote,
+    sent_again,
+)
 from dsterm.context.window import WindowParts
 from dsterm.core.messages import AssistantMessage, Message, Pack, ToolCall, ToolMessage, UserMessage
 from dsterm.core.models import ModelCard, PrefixLoss, Price, ThinkingMode, Usage
@@ -42,6 +53,11 @@ ANSWER = AssistantMessage(
 SECOND = (*FIRST, ANSWER, ToolMessage(call_id="1", content="t" * 50))
 USAGE = Usage(prompt_tokens=100_500, completion_tokens=60)
 LAST = LastRequest(messages=2, mode=ThinkingMode.THINK, usage=USAGE)
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def kept(tokens: int, messages: int = 2) -> Kept:
+    return Kept(messages=messages, tokens=tokens, digest="", at=NOON)
 
 
 def parts(
@@ -82,7 +98,7 @@ def test_a_first_request_hits_nothing_and_is_priced_in_full() -> None:
 
 
 def test_the_next_request_hits_the_last_prompt_and_its_answer_in_whole_units() -> None:
-    forecast = forecast_request(parts(SECOND), COUNTER, LAST)
+    forecast = forecast_request(parts(SECOND), COUNTER, LAST, [(kept(USAGE.total_tokens), PrefixLoss.NOTHING)])
     assert forecast.cached_tokens == 100_560 // 64 * 64
     missed = forecast.prompt_tokens - forecast.cached_tokens
     assert forecast.dollars == (forecast.cached_tokens * Decimal("0.135") + missed * Decimal("1.60")) / Decimal(
@@ -90,21 +106,62 @@ def test_the_next_request_hits_the_last_prompt_and_its_answer_in_whole_units() -
     )
 
 
-def test_hits_are_never_more_than_the_prompt() -> None:
-    usage = Usage(prompt_tokens=10_000, completion_tokens=5_000)
-    forecast = forecast_request(parts(FIRST), COUNTER, LastRequest(messages=2, mode=ThinkingMode.THINK, usage=usage))
-    assert forecast.cached_tokens <= forecast.prompt_tokens
-
-
 def test_another_model_hits_nothing() -> None:
-    assert forecast_request(parts(SECOND), COUNTER, LAST, PrefixLoss.EVERYTHING).cached_tokens == 0
+    forecast = forecast_request(parts(SECOND), COUNTER, LAST, [(kept(100_560), PrefixLoss.EVERYTHING)])
+    assert forecast.cached_tokens == 0
 
 
 def test_turning_thinking_off_keeps_what_stands_before_the_first_answer() -> None:
-    last = msgspec.structs.replace(LAST, messages=4)
     turned = parts((*SECOND, UserMessage(text="more")), ThinkingMode.NON_THINK)
-    forecast = forecast_request(turned, COUNTER, last, PrefixLoss.FROM_FIRST_ANSWER)
+    forecast = forecast_request(turned, COUNTER, LAST, [(kept(100_560, messages=4), PrefixLoss.FROM_FIRST_ANSWER)])
     assert forecast.cached_tokens == count_prompt(parts(FIRST, ThinkingMode.NON_THINK), COUNTER) // 64 * 64
+
+
+def test_of_another_conversation_only_what_stands_ahead_of_all_messages_is_there() -> None:
+    elsewhere = kept(100_560).cut(0)
+    assert (elsewhere.messages, elsewhere.tokens) == (0, None)
+    forecast = forecast_request(parts(FIRST), COUNTER, None, [(elsewhere, PrefixLoss.NOTHING)])
+    assert forecast.cached_tokens == count_prompt(parts(()), COUNTER) // 64 * 64
+    assert kept(100_560).cut(2) == kept(100_560)
+
+
+def test_what_is_too_old_is_taken_to_be_gone() -> None:
+    one = kept(1_000)
+    assert one.is_there(NOON + CACHE_AGE - timedelta(seconds=1))
+    assert not one.is_there(NOON + CACHE_AGE)
+
+
+LOSSES = st.sampled_from(PrefixLoss)
+ALL_KEPT = st.lists(
+    st.tuples(st.builds(kept, st.integers(0, 300_000), st.integers(0, 4)), LOSSES),
+    max_size=5,
+)
+
+
+@given(ALL_KEPT)
+def test_hits_are_whole_units_of_what_is_there_and_never_more_than_the_prompt(found) -> None:
+    forecast = forecast_request(parts(SECOND), COUNTER, LAST, found)
+    assert forecast.cached_tokens % 64 == 0
+    assert 0 <= forecast.cached_tokens <= forecast.prompt_tokens == estimate_prompt(parts(SECOND), COUNTER, LAST)
+    most = max((one.tokens for one, loss in found if loss is PrefixLoss.NOTHING), default=0)
+    assert forecast.cached_tokens >= min(most, forecast.prompt_tokens) // 64 * 64
+    if all(loss is PrefixLoss.EVERYTHING for _, loss in found):
+        assert forecast.cached_tokens == 0
+
+
+@given(ALL_KEPT, ALL_KEPT)
+def test_to_have_been_elsewhere_too_never_costs_hits(found, more) -> None:
+    both = forecast_request(parts(SECOND), COUNTER, LAST, [*found, *more])
+    assert both.cached_tokens >= forecast_request(parts(SECOND), COUNTER, LAST, found).cached_tokens
+    assert both.dollars <= forecast_request(parts(SECOND), COUNTER, LAST, more).dollars
+
+
+@given(ALL_KEPT)
+def test_what_is_sent_again_is_there_but_for_the_last_unit(found) -> None:
+    before = forecast_request(parts(SECOND), COUNTER, LAST, found)
+    after = sent_again(before, CARD)
+    assert (after.prompt_tokens, after.cached_tokens) == (before.prompt_tokens, before.prompt_tokens // 64 * 64)
+    assert after.dollars <= before.dollars
 
 
 def test_an_unknown_price_is_unknown() -> None:

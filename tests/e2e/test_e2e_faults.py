@@ -105,6 +105,13 @@ def test_a_server_that_asks_for_a_day_is_not_waited_for(asked):
     assert "Come back tomorrow" in asked.ask("long rate limit").sentence(1)
 
 
+def test_a_line_that_is_damaged_each_time_is_tried_twice_and_told(asked):
+    done = asked.ask("malformed")
+    assert "no chat completion" in last_sentence(done, 1)
+    assert "--base-url" in last_sentence(done, 1)
+    assert done.err.count("retry") == 1
+
+
 def test_an_overloaded_server_is_asked_again(asked):
     done = asked.ask("busy once", "--output-format", "json")
     assert (done.code, done.json["result"], done.json["num_turns"]) == (0, "After the pause.", 1)
@@ -128,7 +135,6 @@ def test_a_server_that_stays_overloaded_is_given_up_with_the_prompt_kept(asked):
         ("wrong key", "does not accept the API key", "NOVITA_API_KEY"),
         ("no balance", "Insufficient Balance", "Top up"),
         ("filtered", "content filter", "filter"),
-        ("malformed", "no chat completion", "--base-url"),
     ],
 )
 def test_what_can_not_be_tried_again_is_one_sentence_and_nothing_is_lost(asked, prompt, said, hint):

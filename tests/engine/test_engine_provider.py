@@ -22,15 +22,16 @@ async def text_of(engine, line: str) -> str:
 async def test_without_words_it_lists_who_has_a_key_and_what_the_same_model_costs_there(world):
     engine = Exchange(world).engine(Config(model="flash"), missing_key=no_key("deepseek"))
     head, *lines = (await text_of(engine, "/provider")).splitlines()
-    assert "with Flash there" in head
+    assert head.startswith("Providers with Flash there, $ per 1M tokens in / out / cache read")
+    assert max(map(len, lines)) <= 75
     rows = {line[2:].split()[0]: line for line in lines}
     assert rows["novita"].startswith("● ")
     assert "chosen" in rows["novita"]
-    assert "$0.14 in, $0.28 out, $0.028 cached" in rows["novita"]
+    assert rows["novita"].endswith("  0.14 / 0.28 / 0.028")
     assert "no key  " in rows["deepseek"]
     assert "deepseek-v4-flash" in rows["deepseek"]
     assert " key  " in rows["siliconflow"]
-    assert "price is unknown" in rows["openrouter"]
+    assert rows["openrouter"].endswith("unknown")
     assert "--provider custom --base-url URL" in rows["custom"]
     assert "--demo" in rows["demo"]
     await engine.close()
@@ -44,7 +45,7 @@ async def test_conversation_goes_on_there_with_the_same_model(world):
     assert only(events, ModelChanged) == [ModelChanged(provider="deepseek", model="deepseek-v4-flash")]
     (notice,) = only(events, Notice)
     assert notice.text.startswith("Going on with Flash at DeepSeek: $0.15 in, $0.60 out")
-    assert "read anew" in notice.text
+    assert "read anew" not in notice.text
     assert engine.status().provider_title == "DeepSeek"
     assert "read anew" in engine.status().switch_note
     await play(engine, "second")

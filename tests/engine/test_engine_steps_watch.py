@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from decimal import Decimal
 
 import pytest
 from llm_raw_server import HEAD, chunked
@@ -21,7 +20,7 @@ from dsterm.core.events import (
     TextDelta,
     TurnEnd,
 )
-from dsterm.core.provider import FailureKind, StopReason
+from dsterm.core.provider import FailureKind
 from dsterm.core.questions import Answer
 from dsterm.core.wire_events import StepStalled
 from dsterm.engine.steps.watch import KEEP_WAITING, TRY_AGAIN
@@ -162,19 +161,3 @@ async def test_esc_stops_at_once_while_a_retry_waits(wire: Wire) -> None:
     assert took < AT_ONCE
     assert events[-1].reason is TurnEnd.INTERRUPTED
     assert len(wire.bodies) == 1
-
-
-@pytest.mark.parametrize(("script", "is_billed"), [([SILENCE], False), ([HEAD, COMMENT, SILENCE], True)])
-async def test_a_stop_before_the_first_token_costs_the_prompt_once_the_server_was_heard(
-    wire: Wire, script: list, is_billed: bool
-) -> None:
-    wire.server.plays(*script)
-    events, _ = await stopped_after(wire.engine(), 0.1)
-    (ended,) = only(events, StepEnded)
-    assert ended.stop is StopReason.INTERRUPTED
-    assert (ended.usage is not None) is is_billed
-    if is_billed:
-        assert ended.usage.is_estimate
-        assert ended.usage.completion_tokens == 0
-        assert ended.cost.total > Decimal(0)
-        assert ended.has_reasoned is None

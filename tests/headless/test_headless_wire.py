@@ -32,8 +32,7 @@ OWN = wire_events.Intervened(
         (wire_events.StepStalled(seconds=0), ""),
         (
             FELL,
-            "Novita AI is down. From here on n at deepseek answers ($0.14 in, $0.28 out, $0.028 cached per 1M tokens); "
-            "/back returns to m at novita.",
+            "Novita AI is down. From here on n at deepseek answers ($0.14 in, $0.28 out, $0.028 cached per 1M tokens).",
         ),
     ],
 )

@@ -16,6 +16,7 @@ from dsterm.core.provider import (
     FailureKind,
     ReasoningPiece,
     Request,
+    Sent,
     ServedBy,
     StopReason,
     TextPiece,

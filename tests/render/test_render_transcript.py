@@ -272,6 +272,17 @@ def test_packs_and_notices_have_their_lines() -> None:
     ]
 
 
+def test_a_line_of_a_notice_goes_on_deeper_than_it_begins() -> None:
+    notice = events.Notice(text="This session:\n  model: 5 requests · first token 0.06 s\n  tools: all worked")
+    assert text(in_order([(0, notice)]), 34).split("\n") == [
+        " · This session:",
+        "     model: 5 requests · first",
+        "       token 0.06 s",
+        "     tools: all worked",
+        "",
+    ]
+
+
 def test_a_long_prompt_folds() -> None:
     transcript = shown(in_order([(0, events.TurnStarted(prompt="\n".join(map(str, range(100)))))]))
     assert drawn(transcript)[-1].text == "      … 88 more lines"

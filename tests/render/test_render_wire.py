@@ -11,9 +11,10 @@ from dsterm.core import events, wire_events
 from dsterm.core.command_plan import Confinement, PlannedCommand
 from dsterm.core.events import Event
 from dsterm.core.messages import AssistantMessage, ToolCall
-from dsterm.core.models import Cost, Price, ThinkingMode, Usage
+from dsterm.core.models import Cost, PermissionMode, Price, ThinkingMode, Usage
 from dsterm.core.provider import Failure, FailureKind, StopReason
 from dsterm.core.tools import Outcome, Plan, ToolResult
+from dsterm.core.wire_events import Intervention
 from dsterm.render.blocks import BlockKind
 from dsterm.render.plain import ascii_line
 from dsterm.render.wire_notes import price_words
@@ -36,8 +37,12 @@ def said(content: str) -> events.MessageAdded:
     return events.MessageAdded(message=AssistantMessage(content=content))
 
 
-def own(text: str = "The answer was cut at the output limit; it goes on.", nudge: str = "") -> wire_events.Intervened:
-    return wire_events.Intervened(kind=wire_events.Intervention.CONTINUED, text=text, nudge=nudge)
+def own(
+    text: str = "The answer was cut at the output limit; it goes on.",
+    nudge: str = "",
+    kind: Intervention = Intervention.CONTINUED,
+) -> wire_events.Intervened:
+    return wire_events.Intervened(kind=kind, text=text, nudge=nudge)
 
 
 @pytest.mark.parametrize(
@@ -90,10 +95,61 @@ def test_what_differs_stands_above_the_step_and_not_in_a_step_that_failed() -> N
 
 
 def test_a_lost_prefix_is_named_where_there_was_one() -> None:
-    broke = msgspec.structs.replace(STEP, broke="mode\x07")
+    broke = msgspec.structs.replace(STEP, broke="tools")
     assert lines(broke, said("One."), ended()) == [" One."]
-    assert lines(STEP, said("One."), ended(), broke, said("Two.")) == [" One.", " · prefix lost: mode␇", " Two."]
+    assert lines(STEP, said("One."), ended(), broke, said("Two.")) == [
+        " One.",
+        " · the prompt may be read anew: the tools changed",
+        " Two.",
+    ]
     assert lines(STEP, ended(usage=None), broke, said("Two.")) == [" Two."]
+
+
+def test_a_lost_prefix_is_in_plain_words_unless_the_user_chose_it_or_a_sentence_tells() -> None:
+    def told(broke: str) -> list[str]:
+        again = msgspec.structs.replace(STEP, broke=broke)
+        return lines(STEP, said("One."), ended(), again, said("Two."), ended())[1:-1]
+
+    for broke in ("tools", "system", "format", "rewound", "detached", "repair", "strange\x07"):
+        (line,) = told(broke)
+        assert line.startswith(" · the prompt may be read anew: ")
+        assert line.rpartition(": ")[2] not in {broke, ""}
+    assert [told(broke) for broke in ("mode", "model", "provider", "unknown")] == [[]] * 4
+
+
+def test_what_differs_is_said_once_where_a_sentence_follows() -> None:
+    other = ended(model="x", has_reasoned=True)
+    served, mode = (own(kind, kind=kind) for kind in (Intervention.OTHER_MODEL, Intervention.MODE_NOT_HONOURED))
+    assert lines(TURN, NON_THINK, said("Yes."), other, served, mode)[1:] == [
+        " Yes.",
+        " ◇ other-model",
+        " ◇ mode-not-honoured",
+    ]
+    assert lines(TURN, NON_THINK, said("Yes."), other, served)[1:] == [
+        " · Non-think · reasoned anyway",
+        " Yes.",
+        " ◇ other-model",
+    ]
+    assert lines(TURN, NON_THINK, said("Yes."), other, own("Cut."))[1:] == [
+        " · Non-think · reasoned anyway",
+        "   Pro → served by x",
+        " Yes.",
+        " ◇ Cut.",
+    ]
+
+
+def test_a_choice_made_while_a_request_runs_holds_from_the_next_one_on() -> None:
+    flash = events.ModelChanged(provider="novita", model="deepseek/deepseek-v4-flash")
+    plan = events.PermissionModeChanged(mode=PermissionMode.PLAN)
+    retried = events.StepRetried(attempt=1, wait=5, cause="busy", limit=4)
+    mode = events.ModeChanged(mode=ThinkingMode.THINK_MAX)
+    assert lines(STEP, retried, flash, mode, plan, said("By Pro."), ended(), flash) == [
+        " ↻ retry: busy",
+        " · from the next request on: deepseek/deepseek-v4-flash at novita · Think Max",
+        " · from here on: permission mode plan",
+        " By Pro.",
+        " · from here on: deepseek/deepseek-v4-flash at novita",
+    ]
 
 
 def test_an_answer_is_never_named_by_its_id() -> None:

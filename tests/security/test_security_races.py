@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from attack_world import OUTSIDE_SECRET, World, bash, call, edit, needs_sandbox, patch, read, write
+from attack_world import OUTSIDE_SECRET, Call, World, bash, call, edit, needs_sandbox, patch, read, write
 from e2e_program import finished
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(60)]
@@ -63,6 +63,19 @@ def attack_while(world: World, step: Callable[[], None], calls: list, *flags: st
         return world.outcome(finished(process))
 
 
+NOT_THE_SAME = {
+    "read": lambda number: {"limit": 100 + number},
+    "grep": lambda number: {"pattern": f"quiet|x{number}"},
+    "bash": lambda number: {"description": f"look {number}"},
+}
+
+
+def again(wanted: Call, times: int) -> list[Call]:
+    """The same so often, in other words each time: dsterm stops a call that is made again and again."""
+    other = NOT_THE_SAME[wanted.name]
+    return [Call(wanted.name, {**wanted.arguments, **other(number)}) for number in range(times)]
+
+
 @pytest.fixture
 def swapped(world) -> Callable[[], None]:
     world.put("swap/secret.txt", "harmless\n")
@@ -80,8 +93,9 @@ def swapped(world) -> Callable[[], None]:
     ids=["read", "grep", "grep-everywhere", "read-behind-parent"],
 )
 def test_a_folder_swapped_for_a_link_shows_nothing_of_what_the_link_leads_to(world, swapped, wanted):
-    outcome = attack_while(world, swapped, [[wanted] * 12, [wanted] * 12])
+    outcome = attack_while(world, swapped, [again(wanted, 24)[:12], again(wanted, 24)[12:]])
     outcome.stood()
+    assert "refused" not in outcome.endings
     outcome.nowhere(OUTSIDE_SECRET)
 
 
@@ -93,7 +107,7 @@ def test_a_folder_swapped_for_a_link_leads_no_write_away(world, swapped_for):
     writes = [write(f"swap/new-{number}.txt") for number in range(10)]
     patches = [patch(f"*** Add File: swap/deep-{number}/added.txt", "+planted") for number in range(5)]
     edits = [edit("swap/secret.txt", "harmless", "harmless"), edit("swap/secret.txt", OUTSIDE_SECRET, "x")]
-    calls = [[read("swap/secret.txt")] * 3, [*writes, *patches], edits]
+    calls = [again(read("swap/secret.txt"), 3), [*writes, *patches], edits]
     attack_while(world, swapping(world.repo / "swap", target), calls).stood()
     assert sorted(target.iterdir()) == before
     assert outside_of(world) == {"secret.txt": OUTSIDE_SECRET + "\n"}
@@ -101,7 +115,10 @@ def test_a_folder_swapped_for_a_link_leads_no_write_away(world, swapped_for):
 
 def test_a_file_swapped_for_a_link_is_neither_read_nor_written_through(world):
     file = world.put("note.txt", "harmless\n")
-    calls = [[read("note.txt")] * 12, [edit("note.txt", "harmless", "harmless!"), write("note.txt", "harmless\n")] * 6]
+    calls = [
+        again(read("note.txt"), 12),
+        [edit("note.txt", "harmless", "harmless!"), write("note.txt", "harmless\n")] * 6,
+    ]
     outcome = attack_while(world, swapping(file, world.secret), calls)
     outcome.stood()
     outcome.nowhere(OUTSIDE_SECRET)
@@ -119,13 +136,13 @@ def test_a_file_swapped_for_a_pipe_holds_nothing_up(world):
         file.rename(pipe)
         aside.rename(file)
 
-    attack_while(world, swap, [[read("note.txt")] * 12, call("grep", pattern="harm")]).stood()
+    attack_while(world, swap, [again(read("note.txt"), 12), call("grep", pattern="harm")]).stood()
 
 
 @needs_sandbox
 def test_a_folder_swapped_for_a_link_leads_no_command_away(world, swapped):
     command = "touch planted.txt; echo planted > secret.txt; sleep 0.05; touch planted2.txt"
-    attack_while(world, swapped, [bash(command, workdir="swap")] * 5, mode="auto").stood()
+    attack_while(world, swapped, again(bash(command, workdir="swap"), 5), mode="auto").stood()
     assert outside_of(world) == {"secret.txt": OUTSIDE_SECRET + "\n"}
 
 
@@ -136,9 +153,9 @@ def test_a_command_that_swaps_folders_in_the_background_gains_nothing(world):
     planted = [write(f"swap/planted-{number}.txt") for number in range(8)]
     calls = [
         bash(swapper, run_in_background=True),
-        [read("swap/secret.txt")] * 10,
+        again(read("swap/secret.txt"), 20)[:10],
         planted,
-        [read("swap/secret.txt")] * 10,
+        again(read("swap/secret.txt"), 20)[10:],
     ]
     outcome = world.attack(calls)
     outcome.stood()

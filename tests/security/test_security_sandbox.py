@@ -366,8 +366,8 @@ def test_a_command_that_will_not_end_is_ended(world):
 
 
 FLOODS = {
-    "lines": "yes {w} | head -c 120M",
-    "one line": "head -c 80M /dev/zero | tr '\\0' x",
+    "lines": "yes {w} | head -c 70M",
+    "one line": "head -c 65M /dev/zero | tr '\\0' x",
     "zeros": "head -c 40M /dev/zero",
     "line ends": "head -c 20M /dev/zero | tr '\\0' '\\n'",
     "colours": "yes $'\\e[31m\\e[2J' | head -c 20M",
@@ -387,7 +387,7 @@ def test_a_flood_of_output_fills_neither_the_wire_nor_the_disk(world, line):
 
 def test_no_more_jobs_run_at_a_time_than_a_machine_bears(world):
     word = seconds(60)
-    outcome = world.attack([[bash(f"sleep {word}", run_in_background=True) for _ in range(45)]])
+    outcome = world.attack([[bash(f"sleep {word}; : {n}", run_in_background=True) for n in range(45)]])
     outcome.stood()
     assert outcome.endings.count("failed") >= 5
     assert processes(word) == []

@@ -51,6 +51,7 @@ class Account:
         lines.append(
             f"{len(self.unanswered)} steps booked here before their answer had a name: {unanswered} dollars here"
         )
+        lines.append(f"all without a count: {ours + unanswered} dollars here, {server + unseen} there")
         return lines
 
 

@@ -71,9 +71,26 @@ async def test_esc_twice_in_an_empty_composer_opens_the_prompts_to_go_back_to(st
         rows = "\n".join(screen_text(app))
         assert "now b   +1 −1 in 1 file" in rows
         assert "fix it  +2 −1 in 1 file" in rows
+        assert "Esc again" not in rows
         await pilot.press("down", "enter")
         await settle(app, pilot)
         assert conversation.lines == ["/rewind 1"]
+
+
+async def test_what_the_foot_said_is_gone_with_the_next_prompt(start: Start) -> None:
+    conversation = FakeConversation(answer_turn("", "done"), tool_events())
+    async with start(conversation) as (app, pilot):
+        await send(pilot, app, "one")
+        await settle(app, pilot)
+        await pilot.press("escape")
+        await pilot.pause()
+        await send(pilot, app, "two")
+        await asked(app, pilot)
+        rows = screen_text(app)
+        assert not any("Esc again" in row for row in rows)
+        assert any("waits for your answer" in row for row in rows)
+        await pilot.press("escape")
+        await settle(app, pilot)
 
 
 async def test_esc_twice_slowly_with_a_draft_or_right_after_a_stop_opens_nothing(start: Start) -> None:

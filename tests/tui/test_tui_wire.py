@@ -9,7 +9,16 @@ from screen_fakes import FakeConversation, Wait, answer_turn, tool_events
 from screen_pilot import Start, asked, screen_text, send, settle
 from textual.pilot import Pilot
 
-from dsterm.core.events import MessageAdded, StepEnded, StepRetried, StepStarted, TextDelta, TurnEnd, TurnEnded
+from dsterm.core.events import (
+    MessageAdded,
+    ReasoningDelta,
+    StepEnded,
+    StepRetried,
+    StepStarted,
+    TextDelta,
+    TurnEnd,
+    TurnEnded,
+)
 from dsterm.core.messages import AssistantMessage
 from dsterm.core.models import Forecast, ThinkingMode
 from dsterm.core.provider import StopReason
@@ -365,3 +374,17 @@ async def test_a_prompt_that_was_sent_does_not_come_back(start: Start) -> None:
         await pilot.press("escape")
         await settle(app, pilot)
         assert app.composer.text == ""
+
+
+async def test_what_a_retry_takes_away_may_be_painted_once_more_before_the_next_frame(start: Start) -> None:
+    conversation = FakeConversation([STEP, ReasoningDelta("Hm."), TextDelta("Half an answer"), Wait("end")])
+    async with start(conversation) as (app, pilot):
+        await send(pilot, app, "why?")
+        while not any("Half an answer" in row for row in screen_text(app)):
+            await pilot.pause(0.02)
+        app.view.show(conversation.envelope(StepRetried(attempt=1, wait=1.0, cause=CAUSE, limit=1)))
+        assert app.view.is_waiting
+        assert any("Half an answer" in app.view.render_line(row).text for row in range(app.view.size.height))
+        conversation.gates["end"].set()
+        await settle(app, pilot)
+        assert not any("Half an answer" in row for row in screen_text(app))

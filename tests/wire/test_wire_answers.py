@@ -9,7 +9,16 @@ from llm_raw_server import DONE, END, HEAD, chunk, chunked, sse
 from wire_client import KEY, chat_at, deltas_of, ended_of, failure_of, request_for
 
 from dsterm.core.errors import ProviderError
-from dsterm.core.provider import Alive, FailureKind, ReasoningPiece, Sent, StopReason, TextPiece, ToolCallPiece, UsagePiece
+from dsterm.core.provider import (
+    Alive,
+    FailureKind,
+    ReasoningPiece,
+    Sent,
+    StopReason,
+    TextPiece,
+    ToolCallPiece,
+    UsagePiece,
+)
 from dsterm.llm.timeouts import Timeouts
 
 WHOLE = {

@@ -83,6 +83,13 @@ async def test_the_same_call_for_ever_is_stopped(tmp_path: Path) -> None:
     assert turn.end.reason is TurnEnd.FAILED
 
 
+async def test_the_steps_of_a_turn_have_a_cap(tmp_path: Path) -> None:
+    patterns = ({"tool_calls": [{"name": "glob", "arguments": {"pattern": f"*{n}"}}]} for n in range(3))
+    turn = await turn_of(tmp_path, *patterns, config=Config(max_steps=3))
+    assert turn.end.reason is TurnEnd.MAX_TURNS
+    assert "max_steps" in turn.end.text
+
+
 async def test_empty_arguments_are_answered_with_what_is_missing_and_count(tmp_path: Path) -> None:
     empty = {"tool_calls": [{"name": "read", "arguments": "{}"}]}
     turn = await turn_of(tmp_path, empty, empty, empty, OK)
@@ -132,10 +139,3 @@ async def test_a_call_cut_at_the_limit_never_runs(tmp_path: Path) -> None:
         turn = await turn_of(tmp_path, {"tool_calls": [half], "finish_reason": reason}, OK, config=yolo)
         assert turn.results[0].outcome is Outcome.FAILED
         assert not (tmp_path / "work" / "b.txt").exists()
-
-
-@pytest.mark.parametrize("reason", ["content_filter"])
-async def test_an_end_that_is_no_success_is_told(tmp_path: Path, reason: str) -> None:
-    turn = await turn_of(tmp_path, {"text": "Half of", "finish_reason": reason})
-    assert turn.end.reason is TurnEnd.FAILED
-    assert turn.messages[0].content == "Half of"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from scripted import World
 from wire_client import CATALOG, MODEL, chat_at, ended_of, failure_of, request_for
 
 from dsterm.context.window import WindowParts, build_request
@@ -15,9 +16,11 @@ SCHEMA = msgspec.Raw(b'{"type":"object","properties":{"path":{"type":"string"}}}
 READ = ToolSpec(name="read", description="Read.", parameters=SCHEMA)
 
 
-def asks(*ids: str, content: str = "", reasoning: str = "because") -> AssistantMessage:
-    calls = tuple(ToolCall(id=id_, name="read", arguments='{"path": "a"}') for id_ in ids)
-    return AssistantMessage(content=content, reasoning=reasoning, tool_calls=calls)
+def asks(
+    *ids: str, reasoning: str = "because", name: str = "read", arguments: str = '{"path": "a"}'
+) -> AssistantMessage:
+    calls = tuple(ToolCall(id=id_, name=name, arguments=arguments) for id_ in ids)
+    return AssistantMessage(reasoning=reasoning, tool_calls=calls)
 
 
 def answer(id_: str) -> ToolMessage:
@@ -57,6 +60,31 @@ async def test_an_answer_without_reasoning_goes_with_a_space_and_is_taken(demo_u
     assert (await ended_of(chat_at(demo_url), repaired(*history))).failure is None
 
 
+# What the server takes without a word; dsterm makes no use of that, or keeps it as it is.
+TAKEN = {
+    "results out of order": (USER, asks("c1", "c2"), answer("c2"), answer("c1")),
+    "a tool that is not offered any more": (USER, asks("c1", name="gone"), answer("c1")),
+    "an empty id": (USER, asks(""), answer("")),
+    "two prompts in a row": (USER, UserMessage(text="and")),
+    "an empty result": (USER, asks("c1"), ToolMessage(call_id="c1", content="")),
+    "arguments that are no JSON": (USER, asks("c1", arguments='{"path": "a'), answer("c1")),
+}
+
+
+@pytest.mark.parametrize("case", TAKEN)
+async def test_what_the_server_takes_silently_is_sent_in_order_and_with_names(demo_url, case):
+    request = repaired(*TAKEN[case])
+    assert (await ended_of(chat_at(demo_url), request)).failure is None
+    sent = msgspec.json.decode(request_body(request, CATALOG.provider("novita")))["messages"][1:]
+    calls = [call for message in sent for call in message.get("tool_calls", ())]
+    assert [call["id"] for call in calls] == [m["tool_call_id"] for m in sent if m["role"] == "tool"]
+    assert all(call["id"] for call in calls)
+    assert [call["function"]["arguments"] for call in calls] == [
+        call.arguments for message in TAKEN[case] for call in getattr(message, "tool_calls", ())
+    ]
+    assert len(sent) == len(TAKEN[case])
+
+
 async def test_a_history_of_non_think_goes_on_in_think(demo_url):
     history = (
         USER,
@@ -88,14 +116,14 @@ async def test_the_server_s_rules_for_tool_names_reach_the_user(demo_url, names,
     assert refusal in (await failure_of(chat_at(demo_url), request_for(tools=tools))).message
 
 
+async def test_the_tools_of_dsterm_have_names_that_are_taken(demo_url, tmp_path):
+    specs = World(tmp_path).engine(None)._parts.toolbox.specs
+    assert len(specs) == 9
+    assert (await ended_of(chat_at(demo_url), request_for(tools=specs))).failure is None
+
+
 async def test_a_model_that_is_not_there_is_told_with_the_list(demo_url):
     request = msgspec.structs.replace(request_for(), model=msgspec.structs.replace(MODEL, id="foo"))
     failure = await failure_of(chat_at(demo_url), request)
     assert "but you passed foo" in failure.message
     assert "dsterm models" in failure.hint
-
-
-async def test_arguments_that_are_no_json_are_replayed_as_they_came_and_taken(demo_url):
-    call = ToolCall(id="c1", name="read", arguments='{"path": "a')
-    history = (USER, AssistantMessage(reasoning="r", tool_calls=(call,)), answer("c1"))
-    assert (await ended_of(chat_at(demo_url), repaired(*history))).failure is None

@@ -5,13 +5,13 @@ import contextlib
 import socket
 
 import pytest
+import trustme
 from llm_raw_server import DONE, END, HEAD, RawServer, chunk, chunked, sse
 from test_wire_tls import TlsServer
 from wire_client import chat_at, deltas_of, request_for
 
-import trustme
 from dsterm.core.messages import UserMessage
-from dsterm.core.provider import Alive, Ended, FailureKind, Sent
+from dsterm.core.provider import WAS_SENT, Alive, Ended, FailureKind, Sent
 from dsterm.llm.certificates import Certificates
 from dsterm.llm.timeouts import Timeouts
 
@@ -56,6 +56,29 @@ async def test_each_of_several_requests_at_once_is_told_of_its_own(server):
         waiting.cancel()
         await asyncio.wait([waiting])
     await chat.close()
+
+
+async def test_in_whatever_moment_it_is_stopped_it_is_told_whether_the_request_was_out(server):
+    told, came = [], []
+    for turns in range(25):
+        server.scripts[:] = [WHOLE] * (len(server.received) + 1) + [[30.0]]
+        chat = chat_at(server.url)
+        assert Sent() in [delta async for delta in chat.stream(request_for())]
+        before = len(server.received)
+        async with contextlib.aclosing(chat.stream(request_for())) as deltas:
+            waiting = asyncio.ensure_future(anext(deltas))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            waiting.cancel()
+            try:
+                told.append(await waiting == Sent())
+            except asyncio.CancelledError as stopped:
+                told.append(stopped.args == (WAS_SENT,))
+        await chat.close()
+        await asyncio.sleep(0.02)
+        came.append(len(server.received) > before)
+    assert told == came
+    assert len(set(told)) == 2
 
 
 async def test_a_body_that_nobody_reads_is_not_out():

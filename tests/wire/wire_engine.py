@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import re
-import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-import msgspec
-
-sys.path.append(str(Path(__file__).parents[1] / "engine"))
-
+from llm_raw_server import RawServer
 from scripted import World, play
 from wire_client import chat_at
+from wire_demo import demo_playing
 
 from dsterm.core.config import Config
 from dsterm.core.events import Event, MessageAdded, StepStarted, TextDelta, ToolEnded, TurnEnded
@@ -24,27 +16,6 @@ from dsterm.core.provider import Request
 from dsterm.core.wire_events import Intervened, Intervention
 from dsterm.demo.leaks import leaked
 from dsterm.demo.reply import ReplyCall
-from dsterm.demo.scenario import Scenario, Script
-from dsterm.demo.server import Circumstances, DemoServer, http_server
-from dsterm.demo.tokens import Tokens
-
-
-@asynccontextmanager
-async def demo_playing(*replies: dict) -> AsyncIterator[str]:
-    """The address of a demo server in this loop that gives `replies` one after the other, and refuses whatever comes then."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    ids = (f"id{number}" for number in itertools.count())
-    script = Script(msgspec.convert({"replies": replies}, Scenario))
-    around = Circumstances(tokens_per_second=0, script=script, now=lambda: 1_800_000_000.0, new_id=lambda: next(ids))
-    words = Tokens(lambda: lambda text: len(re.findall(r"\w+|[^\w\s]", text)))
-    demo = http_server(DemoServer(around, words).app())
-    serving = asyncio.create_task(demo.serve(sockets=[listener]))
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    finally:
-        demo.should_exit = demo.force_exit = True
-        await serving
-        listener.close()
 
 
 class Recorded:
@@ -111,6 +82,19 @@ async def turn_of(folder: Path, *replies: dict, config: Config | None = None) ->
     assert [event.broke for event in events if isinstance(event, StepStarted)] == [""] * len(replies)
     for earlier, later in itertools.pairwise(client.requests):
         assert later.messages[: len(earlier.messages)] == earlier.messages
+    return Turn(events, client.requests)
+
+
+async def raw_turn(folder: Path, server: RawServer, config: Config | None = None) -> Turn:
+    """One turn in a folder with `a.txt` against `server`, which keeps what it received."""
+    world = World(folder)
+    (world.folder / "a.txt").write_text("alpha\n")
+    client = Recorded(server.url)
+    engine = world.engine(client, config)  # type: ignore[arg-type]
+    try:
+        events = await play(engine, "hi")
+    finally:
+        await engine.close()
     return Turn(events, client.requests)
 
 

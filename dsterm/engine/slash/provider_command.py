@@ -6,7 +6,7 @@ import asyncio
 
 from dsterm.core.errors import UsageError
 from dsterm.core.events import NoticeLevel
-from dsterm.core.models import ProviderCard
+from dsterm.core.models import ModelCard, ProviderCard
 from dsterm.engine.live import LiveSession
 from dsterm.engine.steps.fallback import chosen_before
 from dsterm.engine.steps.places import (
@@ -18,7 +18,6 @@ from dsterm.engine.steps.places import (
     same_model,
     trouble_at,
 )
-from dsterm.engine.steps.requests import switch_note
 
 
 async def provider_command(live: LiveSession, words: list[str]) -> None:
@@ -52,11 +51,7 @@ async def _go_to(live: LiveSession, place: Place) -> None:
     if missing:
         raise UsageError(missing)
     live.choose_model(place.model)
-    said = [f"Going on with {place.title}: {price_words(live, place.model)}."]
-    note = switch_note(live)
-    if note:
-        said.append(f"{note[0].upper()}{note[1:]}.")
-    live.notice(" ".join(said))
+    live.notice(f"Going on with {place.title}: {price_words(live, place.model)}.")
     trouble = trouble_at(live, place, forecast_at(live, place))
     if trouble:
         live.notice(trouble, NoticeLevel.WARNING)
@@ -65,12 +60,12 @@ async def _go_to(live: LiveSession, place: Place) -> None:
 async def _provider_list(live: LiveSession) -> str:
     """Every provider, the chosen one marked: whether there is a key, and what the chosen model costs there at this hour."""
     rows = await asyncio.gather(*(_row(live, card) for card in live.parts.catalog.providers))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = [
-        "  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3]]).rstrip()
-        for row in rows
-    ]
-    head = f"Providers, with {live.model.short_title} there; /provider NAME goes on with one, the conversation is kept:"
+    widths = [max(len(row[column]) for row in rows if row[3] or column < 2) for column in range(4)]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    head = (
+        f"Providers with {live.model.short_title} there, $ per 1M tokens in / out / cache read; /provider NAME goes on with one, "
+        "the conversation is kept:"
+    )
     return "\n".join([head, *lines])
 
 
@@ -78,12 +73,16 @@ async def _row(live: LiveSession, card: ProviderCard) -> tuple[str, str, str, st
     mark = "●" if card.name == live.provider.name else " "
     name = f"{mark} {card.name}"
     if not card.base_url:
-        how = "--demo" if card.is_demo else f"--provider {card.name} --base-url URL"
-        return name, "at the start", how, ""
+        return name, "at start", "--demo" if card.is_demo else f"--provider {card.name} --base-url URL", ""
     if card.name == live.provider.name:
-        return name, "chosen", live.model.id, price_words(live, live.model)
-    key = "no key needed" if not card.needs_key else "no key" if await missing_key(live, card) else "key"
+        return name, "chosen", live.model.id, _price(live, live.model)
+    key = "keyless" if not card.needs_key else "no key" if await missing_key(live, card) else "key"
     model = same_model(live, card)
     if model is None:
         return name, key, f"no {live.model.short_title}", ""
-    return name, key, model.id, price_words(live, model)
+    return name, key, model.id, _price(live, model)
+
+
+def _price(live: LiveSession, card: ModelCard) -> str:
+    price = card.price_at(live.parts.clock.now())
+    return f"{price.input:f} / {price.output:f} / {price.cache_read:f}" if price else "unknown"

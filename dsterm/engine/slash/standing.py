@@ -13,7 +13,7 @@ from dsterm.render.probe_words import probe_words
 from dsterm.render.wording import format_share, format_tokens
 from dsterm.store.sessions import SessionSummary
 
-_WIDTH = 76
+_WIDTH = 75
 
 
 def model_list(live: LiveSession) -> str:

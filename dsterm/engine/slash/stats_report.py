@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterable
 from statistics import median
@@ -27,7 +26,6 @@ from dsterm.core.wire_events import FellBack, Intervened, Intervention
 from dsterm.engine.steps.loops import REPEATED
 from dsterm.render.wording import format_count, format_seconds, format_share
 
-_WIDTH = 76
 _EDITING = frozenset({"edit", "write", "apply_patch"})
 _AGAIN = "tried again"
 """Why a step begins that goes on with a request which was counted as a retry."""
@@ -183,16 +181,12 @@ def stats_report(envelopes: Iterable[Envelope]) -> str:
     lines += [f"  {name.rpartition('/')[2]}: {model.line()}" for name, model in stats.models.items()]
     lines += _counted("retries", stats.retries)
     lines += _counted("failures", stats.failures)
-    lines += _counted("of its own", Counter({_WORDS[kind]: number for kind, number in stats.did.items()}))
+    lines += _counted("noticed or mended", Counter({_WORDS[kind]: number for kind, number in stats.did.items()}))
     if stats.nudged:
-        lines.append(f"  the model was told something unasked {format_count(stats.nudged, 'time')}")
+        lines.append(f"  the model was nudged {format_count(stats.nudged, 'time')}")
     lines += _counted("went on elsewhere", stats.fallbacks)
     lines += _tools(stats.tools)
-    return "\n".join(_wrapped(line) for line in lines)
-
-
-def _wrapped(line: str) -> str:
-    return textwrap.fill(line, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines)
 
 
 def _counted(name: str, counts: Counter[str]) -> list[str]:

@@ -16,6 +16,7 @@ from dsterm.core.models import Forecast, ModelCard, ThinkingMode
 from dsterm.core.pricing import prompt_cost
 from dsterm.core.provider import Provider, Request, StopReason
 from dsterm.engine.live import LiveSession
+from dsterm.engine.steps.affordable import affordable
 from dsterm.engine.steps.attempt import Attempt
 from dsterm.engine.steps.booking import bill
 from dsterm.engine.steps.tries import Tries
@@ -51,9 +52,10 @@ async def ask_aside(live: LiveSession, aside: Aside) -> str:
         failure = attempt.failure
         if failure is None:
             return _answer(aside, attempt)
-        wait = tries.wait_after(attempt, failure)
-        if wait is None:
+        wait, again = tries.wait_after(attempt, failure), affordable(attempt, failure, is_booked=True)
+        if wait is None or again is None:
             raise ProviderError(f"No {aside.purpose}: {tries.counted(failure).sentence}")
+        request = again
         live.emit(WorkProgress(f"{failure.message} Trying again in {wait:.1f} s"))
         await asyncio.sleep(wait)
 

@@ -11,6 +11,7 @@ from dsterm.core.events import MessageProgress, ReasoningDelta, TextDelta, Timin
 from dsterm.core.messages import AssistantMessage
 from dsterm.core.models import Forecast
 from dsterm.core.provider import (
+    WAS_SENT,
     Delta,
     Ended,
     Failure,
@@ -53,17 +54,20 @@ class Attempt:
 
     async def receive(self, provider: Provider) -> None:
         """Send the request and take in all that comes, until it is over, goes round in circles or the watch gives up."""
+        await self.watch.over(self._stream(provider))
 
-        async def stream() -> None:
+    async def _stream(self, provider: Provider) -> None:
+        try:
             async with aclosing(provider.stream(self.request)) as deltas:
                 async for delta in deltas:
                     if not isinstance(delta, Sent):
                         self.watch.heard()
                     self.take(delta)
-                    if self.is_looping:
+                    if self.is_looping or self.assembler.failure is not None:
                         return
-
-        await self.watch.over(stream())
+        except asyncio.CancelledError as stop:
+            self.was_sent |= stop.args == (WAS_SENT,)
+            raise
 
     def take(self, delta: Delta) -> None:
         """Fold one delta in."""

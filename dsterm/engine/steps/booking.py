@@ -1,8 +1,13 @@
 """What an attempt comes to: usage, price and cost, whether the server counted it or not.
 
-Where no count came, ours is booked and marked. An attempt without a single token is booked too once the server was heard and
-did not refuse: it has the prompt by then and will bill it, whether the stream was cut or the user stopped it. What the server
-refused, or never gave a sign of having received, costs nothing.
+Where no count came, ours is booked and marked. What costs something without one:
+- all of which a token came, whatever happened then: the prompt and those tokens;
+- what the server was heard about (a status of 200, a comment) and did not refuse: it has the prompt by then and bills it,
+  whether the stream was cut or the user stopped it;
+- what went out whole and was then stopped, by the user or because nobody answered in time: a server bills a prompt that it
+  reads, and is not told in time that nobody wants the answer any more.
+What costs nothing: what did not go out whole; what was refused, by status or by an error ahead of the first token; and what
+the connection broke under before a single byte came back, since nobody can have worked on that for long.
 """
 
 from __future__ import annotations
@@ -12,8 +17,9 @@ from msgspec.structs import replace
 from dsterm.core.events import StepEnded
 from dsterm.core.models import Usage
 from dsterm.core.pricing import cost_of
-from dsterm.core.provider import Failure, StopReason
+from dsterm.core.provider import Failure, FailureKind, StopReason
 from dsterm.engine.steps.attempt import Attempt
+from dsterm.llm.answer_tokens import answer_tokens
 
 _SHOWN_LEAK = 2_000
 _SHOWN_LEAKS = 20
@@ -43,16 +49,29 @@ def bill(attempt: Attempt, stop: StopReason, failure: Failure | None) -> StepEnd
 
 def _estimate(attempt: Attempt, stop: StopReason, failure: Failure | None) -> Usage | None:
     is_answer = failure is None and stop is not StopReason.INTERRUPTED
-    is_refused = failure is not None and failure.status != 0
-    if not (attempt.has_text or is_answer or (attempt.was_heard and not is_refused)):
+    if not (attempt.has_text or is_answer or _has_prompt(attempt, failure)):
         return None
+    assembler = attempt.assembler
+    lost = "".join(leak.text for leak in assembler.leaked if not leak.recovered)
+    tokens = answer_tokens(
+        attempt.live.parts.counter, assembler.reasoning, assembler.content + lost, assembler.tool_calls
+    )
     return Usage(
         prompt_tokens=attempt.forecast.prompt_tokens,
         cached_tokens=attempt.forecast.cached_tokens,
-        completion_tokens=attempt.output_tokens,
-        reasoning_tokens=attempt.reasoning_tokens,
+        completion_tokens=tokens.output,
+        reasoning_tokens=tokens.reasoning,
         is_estimate=True,
     )
+
+
+def _has_prompt(attempt: Attempt, failure: Failure | None) -> bool:
+    """Whether the server has a prompt that it did not refuse."""
+    if failure is None:
+        return attempt.was_sent or attempt.was_heard
+    if failure.status:
+        return False
+    return attempt.was_heard or (attempt.was_sent and failure.kind is FailureKind.TIMEOUT)
 
 
 def _has_reasoned(attempt: Attempt, usage: Usage | None) -> bool | None:

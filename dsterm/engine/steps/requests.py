@@ -5,13 +5,15 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from dsterm.context.forecast import forecast_request
+from dsterm.context.forecast import Kept, forecast_request
+from dsterm.context.prefix import has_head, head_marks
 from dsterm.context.window import WindowParts, build_request
 from dsterm.core.errors import UsageError
 from dsterm.core.events import TurnEnd, TurnEnded
 from dsterm.core.models import Forecast, ModelCard, PrefixLoss, ThinkingMode
 from dsterm.core.provider import Request
 from dsterm.engine.live import LiveSession
+from dsterm.engine.session import Place
 from dsterm.policy.budget import allowance
 from dsterm.render.wording import format_money, format_tokens
 
@@ -46,13 +48,17 @@ def forecast_next(live: LiveSession, model: ModelCard | None = None, mode: Think
     model, mode = live.card(model or live.model), mode or live.sending_mode
     session = live.session
     asked = (model.provider, model.id, model.price, model.context_window, mode)
-    key = (*asked, len(session.messages), session.last_request, live.parts.counter.is_exact)
+    kept, placeholder = _kept(live, model), live.learned.placeholder(model.provider)
+    shape = (kept, placeholder, live.answer_format is None)
+    key = (*asked, *shape, len(session.messages), session.last_request, live.parts.counter.is_exact)
     forecast = live.forecasts.get(key)
     if forecast is None:
         if len(live.forecasts) > 8:
             live.forecasts.clear()
         parts = _window_parts(live, model, mode)
-        forecast = forecast_request(parts, live.parts.counter, session.last_request, _loss(live, model, mode))
+        head = head_marks(parts.system, parts.tools, live.answer_format, placeholder)
+        losses = [(one, _loss(live, place, model, mode)) for place, one in kept if has_head(one.digest, head)]
+        forecast = forecast_request(parts, live.parts.counter, session.last_request, losses)
         live.forecasts[key] = forecast
     return forecast
 
@@ -70,36 +76,41 @@ def context_tokens(live: LiveSession) -> tuple[int, bool]:
 def switch_note(live: LiveSession) -> str:
     """What the unsent choice of another model or mode costs, empty when nothing is lost."""
     sent = live.session.sent
-    former = _sent_card(live)
-    if sent is None or former is None or _loss(live, live.model, live.mode) is PrefixLoss.NOTHING:
+    former = None if sent is None else _card(live, sent.place)
+    if sent is None or former is None or _loss(live, sent.place, live.model, live.mode) is PrefixLoss.NOTHING:
         return ""
     after = forecast_next(live)
     before = forecast_next(live, former, sent.mode)
     missed = after.prompt_tokens - after.cached_tokens
+    if missed <= before.prompt_tokens - before.cached_tokens:
+        return ""
     return (
         f"next prompt {format_money(after.dollars, is_estimate=True)} ({format_tokens(missed)} read anew), "
         f"was {format_money(before.dollars, is_estimate=True)}"
     )
 
 
-def _loss(live: LiveSession, model: ModelCard, mode: ThinkingMode) -> PrefixLoss:
-    sent = live.session.sent
-    former = _sent_card(live)
-    if sent is None:
-        return PrefixLoss.NOTHING
-    if former is None:
+def _kept(live: LiveSession, model: ModelCard) -> tuple[tuple[Place, Kept], ...]:
+    """What the caches of the provider of `model` likely have of this conversation, and of others before it in this run."""
+    kept = live.kept_elsewhere | live.session.kept
+    if not kept:
+        return ()
+    now = live.parts.clock.now()
+    return tuple((at, one) for at, one in kept.items() if at.provider == model.provider and one.is_there(now))
+
+
+def _loss(live: LiveSession, former: Place, model: ModelCard, mode: ThinkingMode) -> PrefixLoss:
+    card = _card(live, former)
+    if card is None:
         return PrefixLoss.EVERYTHING
-    return live.parts.catalog.prefix_loss((former, sent.mode), (model, mode))
+    return live.parts.catalog.prefix_loss((card, former.mode), (model, mode))
 
 
-def _sent_card(live: LiveSession) -> ModelCard | None:
-    sent = live.session.sent
-    if sent is None:
-        return None
+def _card(live: LiveSession, place: Place) -> ModelCard | None:
+    """None where the catalog of today has neither that provider nor that model any more."""
     try:
-        return live.parts.catalog.model(sent.provider, sent.model)
+        return live.parts.catalog.model(place.provider, place.model)
     except UsageError:
-        # The catalog of today has neither that provider nor that model any more.
         return None
 
 

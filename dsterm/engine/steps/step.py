@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+from dsterm.context.forecast import sent_again
 from dsterm.core.events import MessageAdded, StepEnded, StepRetried, StepStarted
 from dsterm.core.models import Forecast
 from dsterm.core.provider import Failure, FailureKind, Request, StopReason
 from dsterm.core.wire_events import Intervened, Intervention
 from dsterm.engine.live import LiveSession, Streaming
+from dsterm.engine.steps.affordable import affordable
 from dsterm.engine.steps.attempt import ShownAttempt
 from dsterm.engine.steps.booking import bill
 from dsterm.engine.steps.continuity import continuity
@@ -64,12 +66,14 @@ class _Step:
             failure = attempt.failure
             if failure is None:
                 return self._finish(attempt, attempt.stop, None)
-            change = None if failure.kind in self._mended else self._mend(failure)
+            again = affordable(attempt, failure)
+            self._request = again or self._request
+            change = None if again is None or failure.kind in self._mended else self._mend(failure)
             if change is not None:
                 self._send_instead(attempt, failure, change)
                 continue
             wait = self._tries.wait_after(attempt, failure)
-            if wait is None:
+            if wait is None or again is None:
                 return self._finish(attempt, attempt.stop, self._tries.counted(failure))
             self._live.emit(self._retried(wait, failure))
             self._put_aside(attempt, failure)
@@ -113,6 +117,9 @@ class _Step:
         ended = bill(attempt, StopReason.FAILED, failure)
         if ended.usage is not None:
             self._live.emit(ended)
+            self._forecast = sent_again(self._forecast, self._request.model)
+            if self._live.streaming is not None:
+                self._live.streaming.cached_tokens = self._forecast.cached_tokens
             self._begin("tried again")
 
     async def _sleep(self, wait: float) -> None:

@@ -19,7 +19,7 @@ from dsterm.core.provider import ResponseFormat
 _PATIENCE = 10.0
 """Seconds for one check."""
 
-_FENCED = re.compile(r"```[ \t]*(?:json)?[ \t]*\n(.*)\n[ \t]*```", re.DOTALL | re.IGNORECASE)
+_FENCED = re.compile(r"```[ \t]*(?:json[ \t]*)?\n(.*)\n[ \t]*```", re.DOTALL | re.IGNORECASE)
 _CHECKER = ("-P", "-W", "ignore", "-m", "dsterm.engine.steps.structured_check")
 _MOST_DEEP = 100
 

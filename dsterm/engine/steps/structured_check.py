@@ -91,7 +91,7 @@ def _misfits(schema: dict[str, object], answer: str) -> str:
     resource: SchemaResource = Resource.from_contents(schema, default_specification=DRAFT202012)
     validator = validator_for(schema, Draft202012Validator)(schema, registry=_registry(resource))
     errors = islice(validator.iter_errors(json.loads(answer)), _MOST_ERRORS)
-    return "; ".join(f"{error.json_path}: {_told(error)}" for error in errors)
+    return "; ".join(f"{error.json_path[:_MOST_CHARACTERS]}: {_told(error)}" for error in errors)
 
 
 def _told(error: SchemaError | ValidationError) -> str:

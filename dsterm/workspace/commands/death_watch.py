@@ -11,6 +11,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from dsterm.workspace.process import started
+
 _SHELL = Path("/bin/sh")
 _FOLDERS = "/usr/bin:/bin"
 _SCRIPT = """\
@@ -35,19 +37,21 @@ class DeathWatch:
         """Watch over `group` and what carries `mark` in its environment. OSError when the watcher can't be started."""
         theirs, ours = os.pipe()
         try:
-            watcher = await asyncio.create_subprocess_exec(
-                str(_SHELL),
-                "-c",
-                _SCRIPT,
-                "dsterm-watch",
-                str(group),
-                mark,
-                stdin=theirs,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                cwd="/",
-                env={"PATH": _FOLDERS},
-                start_new_session=True,
+            watcher = await started(
+                asyncio.create_subprocess_exec(
+                    str(_SHELL),
+                    "-c",
+                    _SCRIPT,
+                    "dsterm-watch",
+                    str(group),
+                    mark,
+                    stdin=theirs,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=asyncio.subprocess.DEVNULL,
+                    cwd="/",
+                    env={"PATH": _FOLDERS},
+                    start_new_session=True,
+                )
             )
         except BaseException:
             os.close(ours)

@@ -19,6 +19,7 @@ from dsterm.core.errors import WorkspaceError
 from dsterm.workspace.commands.death_watch import DeathWatch
 from dsterm.workspace.commands.pipe_reader import PipeReader
 from dsterm.workspace.commands.process_sweep import is_group_alive, is_job_alive, living_processes, signal_group, sweep
+from dsterm.workspace.process import started
 
 _GRACE = 1.0
 _POLL = 0.02
@@ -58,14 +59,16 @@ class JobProcess:
         """Start it; its output goes to `take`. WorkspaceError when it can't be started."""
         ours, theirs = os.pipe()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *start.arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=theirs,
-                stderr=asyncio.subprocess.STDOUT,
-                cwd=start.folder,
-                env=dict(start.environment),
-                start_new_session=True,
+            process = await started(
+                asyncio.create_subprocess_exec(
+                    *start.arguments,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=theirs,
+                    stderr=asyncio.subprocess.STDOUT,
+                    cwd=start.folder,
+                    env=dict(start.environment),
+                    start_new_session=True,
+                )
             )
         except (OSError, ValueError) as error:
             os.close(ours)

@@ -24,6 +24,7 @@ from dsterm.core.errors import GitError
 from dsterm.workspace.commands.command_environment import user_environment, without_keys
 from dsterm.workspace.commands.pipe_reader import PipeReader
 from dsterm.workspace.commands.plain_output import plain_output
+from dsterm.workspace.process import started
 
 _ELSEWHERE = frozenset(
     {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE", "GIT_EXEC_PATH"}
@@ -111,14 +112,16 @@ class UserGit:
             with TemporaryFile() as source:
                 source.write(stdin)
                 source.seek(0)
-                process = await asyncio.create_subprocess_exec(
-                    *arguments,
-                    stdin=source,
-                    stdout=theirs,
-                    stderr=asyncio.subprocess.STDOUT,
-                    cwd=self._root,
-                    env=self._environment,
-                    start_new_session=True,
+                process = await started(
+                    asyncio.create_subprocess_exec(
+                        *arguments,
+                        stdin=source,
+                        stdout=theirs,
+                        stderr=asyncio.subprocess.STDOUT,
+                        cwd=self._root,
+                        env=self._environment,
+                        start_new_session=True,
+                    )
                 )
         except OSError as error:
             os.close(ours)
