@@ -10,6 +10,7 @@ from dsterm.core.events import Envelope, MessageAdded, StepEnded, ToolEnded, Too
 from dsterm.core.models import ThinkingMode, Usage
 from dsterm.core.tools import Outcome
 from dsterm.engine.steps.whole_answer import WholeAnswer
+from dsterm.headless.flag_words import with_flags
 
 
 class ReportedCall(msgspec.Struct, kw_only=True):
@@ -120,5 +121,5 @@ class Report:
             num_turns=self._requests,
             stop_reason=ended.reason,
             is_error=ended.reason is not TurnEnd.ANSWERED,
-            error="" if ended.reason is TurnEnd.ANSWERED else ended.text,
+            error="" if ended.reason is TurnEnd.ANSWERED else with_flags(ended.text),
         )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from demo_serving import serving
 
 from dsterm.demo.scenario import Script, load_scenario
 from dsterm.demo.server import Circumstances, DemoServer, http_server
@@ -43,14 +44,14 @@ class Client:
         self._loaded.wait(5)
 
     async def _serve(self) -> None:
-        self._server = http_server(DemoServer(self._around, Tokens(lambda: count_words)).app())
-        self._loaded.set()
-        await self._server.serve(sockets=[self._listener])
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        async with serving(http_server(DemoServer(self._around, Tokens(lambda: count_words)).app()), self._listener):
+            self._loaded.set()
+            await self._over.wait()
 
     def close(self) -> None:
-        self._server.should_exit = self._server.force_exit = True
+        self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(5)
-        self._listener.close()
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: dict | None = None

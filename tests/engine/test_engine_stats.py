@@ -70,7 +70,10 @@ def test_what_dsterm_did_and_who_went_on_is_counted() -> None:
     did = Intervened(kind=Intervention.EMPTY_ANSWER, text="x")
     fell = FellBack(from_provider="novita", from_model="a", provider="deepseek", model="b", cause="x")
     told = report(began(), ended(), did, did, Intervened(kind=Intervention.CONTINUED, text="x", nudge="y"), fell)
-    assert "noticed or mended, 3: empty answers asked for again (2); answers that went on after the output limit (1)" in told
+    assert (
+        "noticed or mended, 3: empty answers asked for again (2); answers that went on after the output limit (1)"
+        in told
+    )
     assert "the model was nudged 1 time" in told
     assert "went on elsewhere, 1: novita to deepseek (1)" in told
 

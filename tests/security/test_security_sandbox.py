@@ -368,7 +368,7 @@ def test_a_command_that_will_not_end_is_ended(world):
 FLOODS = {
     "lines": "yes {w} | head -c 70M",
     "one line": "head -c 65M /dev/zero | tr '\\0' x",
-    "zeros": "head -c 40M /dev/zero",
+    "zeros": "head -c 15M /dev/zero",
     "line ends": "head -c 20M /dev/zero | tr '\\0' '\\n'",
     "colours": "yes $'\\e[31m\\e[2J' | head -c 20M",
 }

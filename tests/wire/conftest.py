@@ -7,6 +7,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "llm"))
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
+sys.path.append(str(Path(__file__).parents[1] / "demo"))
 
 from llm_raw_server import RawServer
 from scripted import OPEN_WORLDS

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
+from demo_serving import serving
 
 from dsterm.demo.scenario import Scenario, Script
 from dsterm.demo.server import Circumstances, DemoServer, http_server
@@ -26,17 +27,5 @@ async def demo_playing(*replies: dict) -> AsyncIterator[str]:
     around = Circumstances(tokens_per_second=0, script=script, now=lambda: 1_800_000_000.0, new_id=lambda: next(ids))
     words = Tokens(lambda: lambda text: len(re.findall(r"\w+|[^\w\s]", text)))
     demo = http_server(DemoServer(around, words).app())
-    # What `demo.serve` does, without the tenths of a second between its looks at the clock.
-    demo.config.load()
-    demo.lifespan = demo.config.lifespan_class(demo.config)
-    await demo.startup(sockets=[listener])
-    try:
+    async with serving(demo, listener):
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-    finally:
-        for server in demo.servers:
-            server.close()
-        for connection in list(demo.server_state.connections):
-            connection.transport.abort()
-        for server in demo.servers:
-            await server.wait_closed()
-        listener.close()

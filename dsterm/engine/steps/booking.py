@@ -27,10 +27,15 @@ _SHOWN_LEAKS = 20
 
 
 def bill(attempt: Attempt, stop: StopReason, failure: Failure | None) -> StepEnded:
-    """The end of the step that `attempt` makes, at the price of the model that answered when it was asked."""
-    asked, assembler = attempt.request.model, attempt.assembler
+    """The end of the step that `attempt` makes, at the price of the model that answered when it was asked.
+
+    Where the answer names the model that was asked in another of its spellings, the step has the catalog's.
+    """
+    asked, assembler, catalog = attempt.request.model, attempt.assembler, attempt.live.parts.catalog
     served = assembler.served_by or asked.id
-    price = attempt.live.parts.catalog.priced(asked.provider, served, attempt.began)
+    if catalog.is_same_model(asked, served):
+        served = asked.id
+    price = catalog.priced(asked.provider, served, attempt.began)
     usage = assembler.usage or _estimate(attempt, stop, failure)
     return StepEnded(
         stop=stop,

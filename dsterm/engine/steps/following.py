@@ -151,7 +151,7 @@ def _tell_leaks(
         return None
     asks = not message.tool_calls and ended.stop not in _STOPPED_BY_SERVER
     asks = asks and not any(_is_asked_again(event) for event in turn)
-    text = "The model wrote a tool call as text that can't be read as one; it was taken out of the answer."
+    text = "The model wrote a tool call as text, and none that can be run; it was taken out of the answer."
     nudge = nudges.CALL_AGAIN if asks else ""
     lost = Intervened(
         kind=Intervention.DROPPED_MARKUP, text=f"{text} It is asked again." if asks else text, nudge=nudge
@@ -169,7 +169,7 @@ def _after_lost_call(live: LiveSession, lost: Intervened, message: AssistantMess
         return None
     if message.content.strip():
         return TurnEnded(reason=TurnEnd.ANSWERED)
-    text = f"The model wrote its tool calls as text that can't be read, twice. Send the prompt again, or {_other_way(live)}."
+    text = f"The model wrote its tool calls as text that can't be run, twice. Send the prompt again, or {_other_way(live)}."
     return TurnEnded(reason=TurnEnd.FAILED, text=text)
 
 

@@ -75,7 +75,7 @@ class _Step:
             wait = self._tries.wait_after(attempt, failure)
             if wait is None or again is None:
                 return self._finish(attempt, attempt.stop, self._tries.counted(failure))
-            self._live.emit(self._retried(wait, failure))
+            self._live.emit(self._retried(attempt, wait, failure))
             self._put_aside(attempt, failure)
             await self._sleep(wait)
 
@@ -97,8 +97,9 @@ class _Step:
             text = "This request does not continue the one before, so it is read and billed anew. That is a fault of dsterm's."
             self._live.emit(Intervened(kind=Intervention.PREFIX_LOST, text=text))
 
-    def _retried(self, wait: float, failure: Failure) -> StepRetried:
-        return StepRetried(attempt=self._tries.made, wait=wait, cause=failure.message, limit=self._tries.limit)
+    def _retried(self, attempt: ShownAttempt, wait: float, failure: Failure) -> StepRetried:
+        cause = f"{failure.message} The answer begins anew." if attempt.has_text else failure.message
+        return StepRetried(attempt=self._tries.made, wait=wait, cause=cause, limit=self._tries.limit)
 
     def _mend(self, failure: Failure) -> Mended | None:
         return mended(self._request, self._forecast, failure, self._provider)
