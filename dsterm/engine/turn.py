@@ -40,8 +40,7 @@ async def run_turn(live: LiveSession, prompt: str, data: str = "") -> TurnEnded:
         return settled
     mode = live.turn_mode
     try:
-        note = "\n\n".join(filter(None, (await _note(live), data)))
-        live.emit(TurnStarted(prompt=settled, note=note, mode=mode))
+        await _begin(live, settled, data)
         ended = await _checked_steps(live)
         live.repo = await live.parts.repo_state()
     except DstermError as error:
@@ -55,6 +54,15 @@ async def run_turn(live: LiveSession, prompt: str, data: str = "") -> TurnEnded:
             live.choose_mode(live.mode)
         live.emit(ended)
     return ended
+
+
+async def _begin(live: LiveSession, prompt: str, data: str) -> None:
+    """Begin the turn; one that is stopped before anything else has begun all the same, and its prompt is not lost."""
+    try:
+        live.repo = await live.parts.repo_state()
+    finally:
+        note = "\n\n".join(filter(None, (_note(live), data)))
+        live.emit(TurnStarted(prompt=prompt, note=note, mode=live.turn_mode))
 
 
 async def _checked_steps(live: LiveSession) -> TurnEnded:
@@ -96,9 +104,8 @@ def _formed(live: LiveSession, request: Request) -> Request:
     return replace(request, response_format=asked_format(live.answer_format, live.provider))
 
 
-async def _note(live: LiveSession) -> str:
+def _note(live: LiveSession) -> str:
     """What the model should know before this prompt: where it is, once; what was undone; that plan mode began or ended."""
-    live.repo = await live.parts.repo_state()
     conversation = branch(live.journal.envelopes)
     said = [envelope.event.note for envelope in conversation if isinstance(envelope.event, TurnStarted)]
     notes = [model_note(conversation)]

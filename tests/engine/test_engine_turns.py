@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from dsterm.core.provider import (
 from dsterm.core.questions import Answer
 from dsterm.core.tools import Outcome
 from dsterm.core.wire_events import Intervened
+from dsterm.engine.parts import RepoState
 
 ACCEPT = Config(permission_mode=PermissionMode.ACCEPT_EDITS)
 OVERLOADED = Failure(kind=FailureKind.SERVER, message="overloaded", status=503, is_retryable=True)
@@ -426,3 +428,20 @@ async def test_a_command_may_follow_the_last_event_of_a_turn_at_once(world: Worl
             await asyncio.sleep(0)
             assert kinds([e async for e in engine.command("/flash")]) == ["ModelChanged"]
     assert not engine.status().is_running
+
+
+async def test_a_turn_stopped_before_anything_was_found_out_has_begun_with_its_prompt(world: World) -> None:
+    engine = world.engine(ScriptedProvider([answer("done")]))
+
+    async def stopped() -> RepoState:
+        engine.interrupt()
+        await asyncio.sleep(60)
+        return RepoState()
+
+    engine._parts = replace(engine._parts, repo_state=stopped)
+    engine._live.parts = engine._parts
+    events = [envelope.event async for envelope in engine.run("hello")]
+    assert [type(event).__name__ for event in events] == ["TurnStarted", "TurnEnded"]
+    assert isinstance(events[0], TurnStarted)
+    assert (events[0].prompt, bool(events[0].note)) == ("hello", True)
+    await engine.close()

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from changing_turns import ACCEPT, ask, state
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -72,6 +73,7 @@ async def go_back_and_forth(
     await engine.close()
 
 
+@pytest.mark.timeout(30)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STARTS, TURNS)
 def test_undo_after_any_sequence_of_writes_restores_bytes_and_modes(

@@ -184,9 +184,7 @@ async def test_a_legacy_function_call_is_a_tool_call(server):
     assert (calls_of(answer), answer.stop) == ([("call_1", "read", "{}")], StopReason.TOOL_CALLS)
 
 
-@pytest.mark.parametrize(
-    "provider", ["novita", "deepseek", "openrouter", "vllm", "sglang", "deepinfra", "siliconflow"]
-)
+@pytest.mark.parametrize("provider", ["novita", "deepseek", "openrouter", "vllm", "sglang", "deepinfra", "siliconflow"])
 async def test_reasoning_is_read_once_under_every_name(server, provider):
     deltas = (
         {"reasoning_content": "why"},
