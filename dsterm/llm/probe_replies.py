@@ -173,10 +173,11 @@ class Asker:
             message = f"{self.card.title} did not finish a tiny answer within {self._around.limit:g} seconds."
             failure = Failure(kind=FailureKind.TIMEOUT, message=message)
         finally:
-            # What Ctrl+C breaks off was begun too, and may be billed.
+            # What Ctrl+C breaks off was begun too, and may be billed; what the server refused is not.
+            is_refused = assembler.failure is not None and assembler.failure.status != 0
             if assembler.usage is not None:
                 self.usages.append((assembler.served_by or request.model.id, assembler.usage))
-            elif has_begun:
+            elif has_begun and not is_refused:
                 self.uncounted += 1
         return Reply(
             stop=assembler.stop,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dsterm.core.errors import UsageError
 from dsterm.core.events import StepEnded, StepStarted, TurnStarted
 from dsterm.core.messages import AssistantMessage
-from dsterm.core.models import ModelCard, ThinkingMode
+from dsterm.core.models import ThinkingMode
 from dsterm.core.provider import Request, StopReason
 from dsterm.core.wire_events import Intervened, Intervention
 from dsterm.engine.live import LiveSession
@@ -17,7 +16,7 @@ _WHOLE = frozenset({StopReason.STOP, StopReason.TOOL_CALLS, StopReason.LENGTH, S
 def tell_observed(live: LiveSession, request: Request, ended: StepEnded, message: AssistantMessage) -> None:
     """Say what `ended` shows about the provider of `request`, where it was not said before."""
     title = live.parts.catalog.provider(request.model.provider).title
-    if _is_other(live, request.model, ended.model):
+    if ended.model != request.model.id:
         _tell(live, Intervention.OTHER_MODEL, _other_model(request, ended))
     if ended.usage is not None and ended.usage.is_estimate and ended.stop in _WHOLE:
         text = f"{title} sent no count of tokens, so what is shown for this request is our own estimate."
@@ -31,21 +30,6 @@ def tell_observed(live: LiveSession, request: Request, ended: StepEnded, message
     ):
         text = f"{title} may not honour {request.mode.label}: no reasoning came in a whole turn."
         _tell(live, Intervention.MODE_NOT_HONOURED, text)
-
-
-def _is_other(live: LiveSession, asked: ModelCard, served: str) -> bool:
-    """Whether `served` is more than another spelling of the model that was asked for."""
-    bare = _bare(served)
-    if bare == _bare(asked.id):
-        return False
-    try:
-        return live.parts.catalog.model(asked.provider, bare).id != asked.id
-    except UsageError:
-        return True
-
-
-def _bare(model_id: str) -> str:
-    return model_id.rpartition("/")[2].casefold()
 
 
 def _tell(live: LiveSession, kind: Intervention, text: str) -> None:
