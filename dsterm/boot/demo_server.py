@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dsterm.core.errors import DstermError
-from dsterm.demo.process import DemoProcess, ServerOptions, serve, start_demo
+from dsterm.demo.process import DemoProcess, start_demo
 
 
 def serve_demo(words: list[str]) -> int:
@@ -35,6 +35,8 @@ def serve_demo(words: list[str]) -> int:
     )
     parser.add_argument("--record", type=Path, metavar="FILE", help="write down every request, a JSON object a line")
     flags = parser.parse_args(words)
+    from dsterm.demo.serving import ServerOptions, serve
+
     options = ServerOptions(
         port=flags.port,
         scenario=flags.scenario,

@@ -21,7 +21,6 @@ from dsterm.llm.http_client import HttpClient, Refused, http_errors, told_by, tr
 from dsterm.llm.key_mask import masked
 from dsterm.llm.merging import merged
 from dsterm.llm.origin import Origin
-from dsterm.llm.scrubber import Scrubber
 from dsterm.llm.timeouts import Timeouts
 from dsterm.llm.transport import Trouble, from_trouble
 from dsterm.llm.wire import request_body
@@ -86,6 +85,8 @@ class OpenAIChat:
             yield Ended(stop=StopReason.FAILED, failure=failure)
             return
         exchange = Exchange(client, origin, self._timeouts, self._tell)
+        from dsterm.llm.scrubber import Scrubber  # noqa: PLC0415 (its patterns take 7 ms)
+
         scrubber = Scrubber(
             frozenset(tool.name for tool in request.tools), lambda text: is_echo(text, request.messages)
         )

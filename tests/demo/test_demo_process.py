@@ -17,7 +17,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from dsterm.core.errors import DstermError
-from dsterm.demo.process import ServerOptions, serve
+from dsterm.demo.serving import ServerOptions, serve
 scenario = Path(sys.argv[1]) if len(sys.argv) > 1 else None
 try:
     serve(ServerOptions(scenario=scenario, tokens_per_second=0), lambda: len)
@@ -93,5 +93,5 @@ async def test_silent_program_is_given_up_on():
 
 
 def test_parent_loads_no_http_library():
-    code = "import sys, dsterm.demo.process; print({'starlette', 'uvicorn'} & set(sys.modules))"
+    code = "import sys, dsterm.demo.serving; print({'starlette', 'uvicorn'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

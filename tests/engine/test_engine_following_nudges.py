@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dsterm.engine.steps.nudges import announces_only
+from dsterm.engine.steps.announcements import announces_only
 
 ANNOUNCED = (
     "Let me check the tests.",

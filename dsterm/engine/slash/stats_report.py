@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from statistics import median
 
 import msgspec
 
@@ -77,6 +76,8 @@ class _Model:
 
     def line(self) -> str:
         """All of it, where there is any."""
+        from statistics import median  # noqa: PLC0415 (it imports fractions and random, for a command that is rarely typed)
+
         parts = [format_count(self.requests, "request")] if self.requests else []
         if self.first:
             parts.append(f"first token {format_seconds(median(self.first))}")

@@ -242,7 +242,11 @@ async def _after_structured(live: LiveSession, turn: Sequence[Event]) -> TurnEnd
 
 def _after_words(live: LiveSession, turn: Sequence[Event], message: AssistantMessage) -> TurnEnded | None:
     is_asked = live.parts.toolbox.specs and count_of(turn, Intervention.ANNOUNCED_ONLY) < MOST_ANNOUNCED
-    if not is_asked or not nudges.announces_only(message.content):
+    if not is_asked:
+        return TurnEnded(reason=TurnEnd.ANSWERED)
+    from dsterm.engine.steps.announcements import announces_only  # noqa: PLC0415 (its patterns take 5 ms)
+
+    if not announces_only(message.content):
         return TurnEnded(reason=TurnEnd.ANSWERED)
     text = "The model said what it would do and did not do it; it is asked to."
     live.emit(Intervened(kind=Intervention.ANNOUNCED_ONLY, text=text, nudge=nudges.ACT_NOW))
