@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 from openai import AsyncOpenAI
 
-from dsterm.core.events import DELTAS, ReasoningDelta, TextDelta, ToolCallDelta
+from dsterm.core.delta_events import ReasoningDelta, TextDelta, ToolCallDelta
+from dsterm.core.events import DELTAS
 from dsterm.core.messages import UserMessage
 from dsterm.core.models import ThinkingMode
 from dsterm.core.provider import Alive, Delta, Ended, ReasoningPiece, Request, StopReason, TextPiece, ToolCallPiece

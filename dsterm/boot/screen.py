@@ -22,7 +22,7 @@ from dsterm.boot.crash import describe_crash, write_crash_log
 from dsterm.boot.kept_settings import keep_setting
 from dsterm.boot.known_keys import KnownKeys
 from dsterm.boot.plan import LaunchPlan, with_trust
-from dsterm.core.events import WorkProgress
+from dsterm.core.delta_events import WorkProgress
 from dsterm.core.models import ProviderCard
 from dsterm.engine.engine import Engine
 from dsterm.llm.catalog import load_catalog

@@ -14,10 +14,11 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 import msgspec
 
+from dsterm.core.attachments import LeftOut
 from dsterm.core.errors import UsageError
 from dsterm.core.messages import Pack
 from dsterm.core.services import TokenCounter
-from dsterm.core.workspace import LeftOut, RepoSnapshot, SnapshotFile
+from dsterm.core.workspace import RepoSnapshot, SnapshotFile
 
 _OPENING = (
     "The user attached the repository below: a snapshot of its text files. Each file follows its path between two equal"

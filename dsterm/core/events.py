@@ -20,6 +20,14 @@ from dsterm.core.command_events import (
     UserCommandEnded,
     UserCommandStarted,
 )
+from dsterm.core.delta_events import (
+    MessageProgress,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    ToolProgress,
+    WorkProgress,
+)
 from dsterm.core.messages import AssistantMessage, ToolCall
 from dsterm.core.models import Cost, Forecast, PermissionMode, Price, ThinkingMode, Usage
 from dsterm.core.provider import Failure, LeakedMarkup, StopReason
@@ -118,33 +126,6 @@ class StepEnded(msgspec.Struct, frozen=True, kw_only=True, tag="StepEnded"):
     leaked: tuple[LeakedMarkup, ...] = ()
 
 
-class TextDelta(msgspec.Struct, frozen=True, tag="TextDelta"):
-    """More of the answer, for screens."""
-
-    text: str
-
-
-class ReasoningDelta(msgspec.Struct, frozen=True, tag="ReasoningDelta"):
-    """More of the reasoning, for screens."""
-
-    text: str
-
-
-class ToolCallDelta(msgspec.Struct, frozen=True, kw_only=True, tag="ToolCallDelta"):
-    """A tool call is being written: its name and how many characters of arguments there are so far."""
-
-    index: int
-    name: str
-    characters: int
-
-
-class MessageProgress(msgspec.Struct, frozen=True, kw_only=True, tag="MessageProgress"):
-    """What was streamed since the last one, at most once a second, so that a crash loses at most a second."""
-
-    content: str = ""
-    reasoning: str = ""
-
-
 class MessageAdded(msgspec.Struct, frozen=True, kw_only=True, tag="MessageAdded"):
     """The model's message is part of the conversation; supersedes MessageProgress."""
 
@@ -161,19 +142,6 @@ class ToolRequested(msgspec.Struct, frozen=True, kw_only=True, tag="ToolRequeste
     def effects(self) -> tuple[Effect, ...]:
         """What the call would touch."""
         return self.plan.effects if self.plan else ()
-
-
-class ToolProgress(msgspec.Struct, frozen=True, kw_only=True, tag="ToolProgress"):
-    """Output of a running tool, for screens."""
-
-    id: str
-    text: str
-
-
-class WorkProgress(msgspec.Struct, frozen=True, tag="WorkProgress"):
-    """How far a long piece of dsterm's own work is (cloning, counting), for screens; the next one replaces it."""
-
-    text: str
 
 
 class ToolEnded(msgspec.Struct, frozen=True, kw_only=True, tag="ToolEnded"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from dsterm.core.attachments import PackChoice
 from dsterm.core.models import ThinkingMode
 
 
@@ -48,7 +49,9 @@ class ToolMessage(msgspec.Struct, frozen=True, kw_only=True, tag="tool"):
 class Pack(msgspec.Struct, frozen=True, kw_only=True, tag="pack"):
     """An attached repository, frozen: its text is kept by `digest` (SHA-256 of its UTF-8 bytes) in the pack folder.
 
-    `files` and `tokens` count what is inside, `size` is in bytes, `commit` is empty for a plain folder.
+    `files` and `tokens` count what is inside, `size` is in bytes, `commit` is empty for a plain folder. `choice` is what of the
+    source was taken. `place` is its folder in the workspace ("" is the root), None where tools can't reach it; `is_followed`: what
+    changes there later is told as diffs.
     """
 
     digest: str
@@ -58,6 +61,9 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True, tag="pack"):
     files: int = 0
     tokens: int = 0
     size: int = 0
+    choice: PackChoice | None = None
+    place: str | None = None
+    is_followed: bool = False
 
 
 Message = UserMessage | AssistantMessage | ToolMessage | Pack

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
+
+from dsterm.core.attachments import PackChoice, ReadFile, SourceFile, Survey, WorkState
 
 
 class TokenCounter(Protocol):
@@ -21,6 +23,36 @@ class TokenCounter(Protocol):
 
     def count_exactly(self, texts: Sequence[str]) -> list[int]:
         """Tokens in each text by the vocabulary itself, loading it when needed: call it in a thread."""
+        ...
+
+
+class SourceReader(Protocol):
+    """Lists what can be attached and reads it; raises UsageError, GitError or WorkspaceError, each with a way on."""
+
+    async def survey(self, source: str, choice: PackChoice, tell: Callable[[WorkState], None]) -> Survey:
+        """The files of `source` (a folder, a file, PATH@REV, a bare repository, a URL), none of them opened where git knows it.
+
+        Cancelling stops what runs and leaves nothing half done.
+        """
+        ...
+
+    def read(self, survey: Survey, files: Sequence[SourceFile]) -> AsyncIterator[list[ReadFile]]:
+        """The bytes of `files`, in batches of some megabytes, read beside the event loop."""
+        ...
+
+    async def ages(self, survey: Survey) -> Mapping[str, int]:
+        """How many commits ago (0 is the newest) each file changed last, of those that did within the last 2,000.
+
+        Empty without git, and for shallow clones, whose history says nothing.
+        """
+        ...
+
+
+class Outline(Protocol):
+    """Makes the outline of a file."""
+
+    def outline(self, path: str, text: str) -> str:
+        """The signatures in `text`, in their order, a line each; empty where there are none to be found."""
         ...
 
 

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import msgspec
 
+from dsterm.core.attachments import LeftOut
+
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True):
     """A program that ran: its exit code and its output in bytes, cut at the asked cap (`is_cut`)."""
@@ -35,13 +37,6 @@ class SnapshotFile(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     data: bytes
-
-
-class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that is not attached, and why."""
-
-    path: str
-    reason: str
 
 
 class RepoSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,8 +13,9 @@ from dsterm.context.data_marks import mark_data
 from dsterm.core.command_events import CheckEnded, CheckStarted
 from dsterm.core.command_plan import Confinement
 from dsterm.core.commands import CommandLaunch, JobOutput, JobState
+from dsterm.core.delta_events import ToolProgress
 from dsterm.core.errors import WorkspaceError
-from dsterm.core.events import NoticeLevel, ToolProgress
+from dsterm.core.events import NoticeLevel
 from dsterm.core.tools import Effect, Lack, Outcome, Plan, PreparedCall, Progress, ToolResult
 from dsterm.engine.calls.saved_run import run_saved
 from dsterm.engine.live import LiveSession

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from dsterm.core.delta_events import MessageProgress
 from dsterm.core.errors import DiskError
-from dsterm.core.events import DELTAS, AsideEnded, Envelope, Event, MessageProgress, Notice, NoticeLevel, TurnStarted
+from dsterm.core.events import DELTAS, AsideEnded, Envelope, Event, Notice, NoticeLevel, TurnStarted
 from dsterm.core.repo_events import RepoAttached
 from dsterm.core.services import Clock
 from dsterm.core.undo_events import Rewound

@@ -17,11 +17,11 @@ from dsterm.core.command_events import (
     UserCommandEnded,
     UserCommandStarted,
 )
+from dsterm.core.delta_events import MessageProgress
 from dsterm.core.events import (
     Envelope,
     Event,
     MessageAdded,
-    MessageProgress,
     Notice,
     NoticeLevel,
     StepEnded,

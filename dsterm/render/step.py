@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from dsterm.core import events
+from dsterm.core import delta_events, events
 from dsterm.core.config import ReasoningFold
 from dsterm.core.messages import AssistantMessage, ToolCall
 from dsterm.core.models import Price
@@ -55,7 +55,7 @@ class StepView:
         self._has_deltas = True
         self._feed_reasoning(text, at)
 
-    def progress(self, event: events.MessageProgress, at: datetime) -> None:
+    def progress(self, event: delta_events.MessageProgress, at: datetime) -> None:
         """What streamed, as the log has it; nothing new where the deltas themselves were seen."""
         if self._has_deltas:
             return
@@ -64,7 +64,7 @@ class StepView:
         if event.content:
             self._feed_answer(event.content, at)
 
-    def write_call(self, delta: events.ToolCallDelta, at: datetime) -> None:
+    def write_call(self, delta: delta_events.ToolCallDelta, at: datetime) -> None:
         """A tool call is being written."""
         self._has_deltas = True
         self._stop_reasoning(at)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
-from dsterm.core import events, questions, repo_events
+from dsterm.core import delta_events, events, questions, repo_events
 from dsterm.core.config import ReasoningFold
 from dsterm.core.events import Envelope, Event
 from dsterm.core.models import Price
@@ -101,13 +101,13 @@ class Transcript:
             return
         event = envelope.event
         match event:
-            case events.TextDelta(text=text):
+            case delta_events.TextDelta(text=text):
                 self._step.text(text, envelope.at)
-            case events.ReasoningDelta(text=text):
+            case delta_events.ReasoningDelta(text=text):
                 self._step.think(text, envelope.at)
-            case events.ToolCallDelta():
+            case delta_events.ToolCallDelta():
                 self._step.write_call(event, envelope.at)
-            case events.ToolProgress(id=call_id, text=text):
+            case delta_events.ToolProgress(id=call_id, text=text):
                 if block := self._calls.get(call_id):
                     block.progress(text)
                 else:
@@ -135,7 +135,7 @@ class Transcript:
             case events.StepEnded():
                 self._step.end(event, envelope.at)
                 self._wire.end(event)
-            case events.MessageProgress():
+            case delta_events.MessageProgress():
                 self._step.progress(event, envelope.at)
             case events.MessageAdded(message=message):
                 self._calls.update(self._step.message(message, envelope.at))

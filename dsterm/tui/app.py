@@ -17,8 +17,9 @@ from textual.widgets import TextArea
 from textual.worker import Worker, WorkerState
 
 from dsterm.core.command_events import JobChanged, PlanProposed
+from dsterm.core.delta_events import WorkProgress
 from dsterm.core.errors import DstermError
-from dsterm.core.events import Envelope, NoticeLevel, StepStarted, ToolRequested, TurnEnded, WorkProgress
+from dsterm.core.events import Envelope, NoticeLevel, StepStarted, ToolRequested, TurnEnded
 from dsterm.core.questions import QuestionAnswered, QuestionAsked
 from dsterm.core.status import Status
 from dsterm.core.undo_events import Rewound

@@ -6,15 +6,8 @@ import math
 
 import msgspec
 
-from dsterm.core.events import (
-    Event,
-    MessageAdded,
-    ReasoningDelta,
-    StepRetried,
-    TextDelta,
-    ToolCallDelta,
-    TurnEnded,
-)
+from dsterm.core.delta_events import ReasoningDelta, TextDelta, ToolCallDelta
+from dsterm.core.events import Event, MessageAdded, StepRetried, TurnEnded
 from dsterm.core.wire_events import StepStalled
 from dsterm.render.wording import format_seconds
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsterm.context.repo_pack import BuiltPack, build_pack
+from dsterm.core.attachments import LeftOut
 from dsterm.core.errors import UsageError
-from dsterm.core.workspace import LeftOut, RepoSnapshot, SnapshotFile
+from dsterm.core.workspace import RepoSnapshot, SnapshotFile
 
 
 class Counter:

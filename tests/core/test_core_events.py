@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from dsterm.core import events, questions, repo_events, wire_events
+from dsterm.core import delta_events, events, questions, repo_events, wire_events
 from dsterm.core.command_events import (
     CheckEnded,
     CheckStarted,
@@ -85,14 +85,14 @@ SAMPLES: list[Event] = [
     PlanDecided(decision=PlanDecision.REJECTED, text="no"),
     CheckStarted(id="k1", command="ruff check", round=1),
     CheckEnded(id="k1", command="ruff check", round=1, passed=False, output="E501"),
-    events.TextDelta("a"),
-    events.ReasoningDelta("b"),
-    events.ToolCallDelta(index=0, name="read", characters=3),
-    events.MessageProgress(content="a"),
+    delta_events.TextDelta("a"),
+    delta_events.ReasoningDelta("b"),
+    delta_events.ToolCallDelta(index=0, name="read", characters=3),
+    delta_events.MessageProgress(content="a"),
     events.MessageAdded(message=AssistantMessage(content="a", tool_calls=(CALL,))),
     events.ToolRequested(call=CALL, plan=Plan(effects=(Effect.WRITE,), subject="a.py", diffs=(DIFF,))),
-    events.ToolProgress(id="c1", text="x"),
-    events.WorkProgress("x"),
+    delta_events.ToolProgress(id="c1", text="x"),
+    delta_events.WorkProgress("x"),
     events.ToolEnded(id="c1", result=ToolResult(outcome=Outcome.DONE, content="ok", diffs=(DIFF,))),
     questions.QuestionAsked(id="q", text="?", options=(questions.Option(key="y", answer="once", label="yes"),)),
     questions.QuestionAnswered(id="q", answer=questions.Answer(answer="once")),

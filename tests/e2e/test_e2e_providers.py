@@ -9,8 +9,9 @@ import pytest
 from dsterm.boot.assembly import build_engine
 from dsterm.boot.known_keys import KnownKeys
 from dsterm.boot.plan import plan_launch
+from dsterm.core.delta_events import ReasoningDelta
 from dsterm.core.errors import UsageError
-from dsterm.core.events import Notice, ReasoningDelta, StepEnded, TurnEnd, TurnEnded
+from dsterm.core.events import Notice, StepEnded, TurnEnd, TurnEnded
 from dsterm.core.models import ThinkingMode
 from dsterm.core.questions import Answer, QuestionAsked
 from dsterm.core.wire_events import FellBack

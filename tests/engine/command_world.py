@@ -10,7 +10,8 @@ from pathlib import Path
 from scripted import ENVIRONMENT, Script, ScriptedProvider, World, call
 
 from dsterm.core.config import Config
-from dsterm.core.events import Event, MessageProgress, Notice, NoticeLevel, ToolEnded, ToolProgress
+from dsterm.core.delta_events import MessageProgress, ToolProgress
+from dsterm.core.events import Event, Notice, NoticeLevel, ToolEnded
 from dsterm.core.messages import AssistantMessage, Message, ToolMessage
 from dsterm.core.models import PermissionMode
 from dsterm.core.provider import Delta

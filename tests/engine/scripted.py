@@ -14,13 +14,15 @@ import msgspec
 
 from dsterm.context.prompt import system_prompt
 from dsterm.context.repo_pack import BuiltPack, build_pack
+from dsterm.core.attachments import LeftOut
 from dsterm.core.commands import SandboxFacts
 from dsterm.core.config import Config
-from dsterm.core.events import Envelope, Event, MessageProgress
+from dsterm.core.delta_events import MessageProgress
+from dsterm.core.events import Envelope, Event
 from dsterm.core.models import ProviderCard, Usage
 from dsterm.core.provider import Delta, Ended, Request, StopReason, TextPiece, ToolCallPiece, UsagePiece
 from dsterm.core.questions import Answer, QuestionAsked
-from dsterm.core.workspace import LeftOut, RepoSnapshot, SnapshotFile
+from dsterm.core.workspace import RepoSnapshot, SnapshotFile
 from dsterm.engine.engine import Engine
 from dsterm.engine.parts import EngineParts, Patience, RepoState
 from dsterm.llm.catalog import load_catalog

@@ -5,16 +5,8 @@ from scripted import USAGE, World, answer, do, only, play
 from two_providers import Exchange, failed
 
 from dsterm.core.config import Config
-from dsterm.core.events import (
-    ModeChanged,
-    Notice,
-    ReasoningDelta,
-    StepStarted,
-    TextDelta,
-    TurnEnd,
-    TurnEnded,
-    TurnStarted,
-)
+from dsterm.core.delta_events import ReasoningDelta, TextDelta
+from dsterm.core.events import ModeChanged, Notice, StepStarted, TurnEnd, TurnEnded, TurnStarted
 from dsterm.core.messages import UserMessage
 from dsterm.core.models import ThinkingMode
 from dsterm.core.provider import ReasoningPiece, TextPiece, UsagePiece

@@ -10,8 +10,9 @@ from scripted import answer
 from work_loop import WorkLoop
 
 from dsterm.core.command_events import UserCommandEnded, UserCommandStarted
+from dsterm.core.delta_events import ToolProgress
 from dsterm.core.errors import ProviderError, UsageError
-from dsterm.core.events import AsideEnded, Notice, NoticeLevel, ToolProgress
+from dsterm.core.events import AsideEnded, Notice, NoticeLevel
 from dsterm.core.provider import Ended, Failure, FailureKind, StopReason
 from dsterm.core.questions import Answer
 from dsterm.core.review import EDITED, FileReview

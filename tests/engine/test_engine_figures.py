@@ -7,15 +7,14 @@ from typing import NoReturn
 import pytest
 from scripted import ScriptedProvider, WordCounter, World, answer, do, only, play
 
+from dsterm.core.delta_events import MessageProgress, TextDelta
 from dsterm.core.events import (
     Envelope,
     MessageAdded,
-    MessageProgress,
     Notice,
     NoticeLevel,
     StepEnded,
     StepRetried,
-    TextDelta,
     TurnEnd,
     TurnEnded,
     TurnStarted,

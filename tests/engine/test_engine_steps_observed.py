@@ -8,12 +8,8 @@ from scripted import ScriptedProvider, World, answer, do, only, play
 from wire_world import COUNTS, Wire, said, stopped_at
 
 from dsterm.core.config import Config
-from dsterm.core.events import (
-    Intervened,
-    MessageAdded,
-    StepEnded,
-    TextDelta,
-)
+from dsterm.core.delta_events import TextDelta
+from dsterm.core.events import Intervened, MessageAdded, StepEnded
 from dsterm.core.models import ThinkingMode
 from dsterm.core.provider import Ended, ReasoningPiece, StopReason, TextPiece
 from dsterm.core.wire_events import Intervention

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scripted import ScriptedProvider, TickingClock, World, answer, call, calls, do, kinds, only, play
 
 from dsterm.core.config import Config
+from dsterm.core.delta_events import TextDelta
 from dsterm.core.errors import UsageError
-from dsterm.core.events import Envelope, Intervened, StepEnded, StepStarted, TextDelta
+from dsterm.core.events import Envelope, Intervened, StepEnded, StepStarted
 from dsterm.core.models import PermissionMode, ThinkingMode
 from dsterm.core.provider import Delta, Ended, Failure, FailureKind, ReasoningPiece, Request, StopReason, TextPiece
 from dsterm.core.questions import Answer, QuestionAsked

@@ -9,15 +9,14 @@ from scripted import only, play
 from wire_world import Wire, answer, said, stopped_after, stopped_at
 
 from dsterm.core.config import Config
+from dsterm.core.delta_events import ReasoningDelta, TextDelta
 from dsterm.core.events import (
     MessageAdded,
     QuestionAnswered,
     QuestionAsked,
-    ReasoningDelta,
     StepEnded,
     StepRetried,
     StepStarted,
-    TextDelta,
     TurnEnd,
 )
 from dsterm.core.provider import FailureKind

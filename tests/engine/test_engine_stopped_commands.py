@@ -3,7 +3,8 @@ from __future__ import annotations
 from command_world import KEY, CommandWorld, bash, result
 from scripted import answer, calls
 
-from dsterm.core.events import Event, ToolProgress
+from dsterm.core.delta_events import ToolProgress
+from dsterm.core.events import Event
 from dsterm.core.models import PermissionMode
 from dsterm.core.tools import Outcome
 from dsterm.engine.engine import Engine

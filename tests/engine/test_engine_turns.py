@@ -10,13 +10,13 @@ import pytest
 from scripted import USAGE, ScriptedProvider, World, answer, call, calls, kinds, only, play
 
 from dsterm.core.config import Config
+from dsterm.core.delta_events import TextDelta
 from dsterm.core.events import (
     MessageAdded,
     Notice,
     StepEnded,
     StepRetried,
     TasksChanged,
-    TextDelta,
     ToolEnded,
     TurnEnd,
     TurnEnded,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from dsterm.core import events, questions
+from dsterm.core import delta_events, events, questions
 from dsterm.core.diff import diff_texts
 from dsterm.core.events import Envelope, Event
 from dsterm.core.messages import AssistantMessage, ToolCall
@@ -71,10 +71,10 @@ def whole_turn() -> list[Envelope]:
     timeline: list[tuple[float, Event]] = [
         (0, events.TurnStarted(prompt="why does test_expired fail? fix it")),
         (0.1, STEP),
-        *((1 + 0.1 * n, events.ReasoningDelta(text)) for n, text in enumerate(pieces(REASONING))),
-        (2, events.MessageProgress(reasoning=REASONING[:70])),
-        (11.9, events.ToolCallDelta(index=0, name="read", characters=12)),
-        (12, events.ToolCallDelta(index=1, name="grep", characters=20)),
+        *((1 + 0.1 * n, delta_events.ReasoningDelta(text)) for n, text in enumerate(pieces(REASONING))),
+        (2, delta_events.MessageProgress(reasoning=REASONING[:70])),
+        (11.9, delta_events.ToolCallDelta(index=0, name="read", characters=12)),
+        (12, delta_events.ToolCallDelta(index=1, name="grep", characters=20)),
         (12.1, events.MessageAdded(message=first)),
         (12.1, step_ended(StopReason.TOOL_CALLS, 1482, events.Timings(first_token=0.9, total=12.0))),
         (12.2, events.ToolRequested(call=read, plan=Plan(effects=(Effect.READ,), subject="src/auth/tokens.py  1-120"))),
@@ -82,7 +82,7 @@ def whole_turn() -> list[Envelope]:
         (12.3, events.ToolEnded(id="c2", result=ToolResult(outcome=Outcome.DONE, content="x" * 800, summary="3 hits"))),
         (12.3, events.ToolEnded(id="c1", result=ToolResult(outcome=Outcome.DONE, content="y" * 7600, seconds=0.01))),
         (12.4, STEP),
-        (13, events.ToolCallDelta(index=0, name="edit", characters=50)),
+        (13, delta_events.ToolCallDelta(index=0, name="edit", characters=50)),
         (13.5, events.MessageAdded(message=AssistantMessage(tool_calls=(edit,)))),
         (13.5, step_ended(StopReason.TOOL_CALLS, 0, events.Timings(total=1.1))),
         (
@@ -98,7 +98,7 @@ def whole_turn() -> list[Envelope]:
             ),
         ),
         (20.2, STEP),
-        *((21 + 0.1 * n, events.TextDelta(text)) for n, text in enumerate(pieces(ANSWER))),
+        *((21 + 0.1 * n, delta_events.TextDelta(text)) for n, text in enumerate(pieces(ANSWER))),
         (30, events.MessageAdded(message=AssistantMessage(content=ANSWER))),
         (30, step_ended(StopReason.STOP, 0, events.Timings(first_token=0.8, first_answer=0.8, total=9.8))),
         (30, events.TurnEnded(reason=events.TurnEnd.ANSWERED)),

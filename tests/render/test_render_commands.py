@@ -8,7 +8,7 @@ import pytest
 from render_turn import START, STEP, in_order
 from test_render_transcript import drawn, shown, text
 
-from dsterm.core import events
+from dsterm.core import delta_events, events
 from dsterm.core.command_events import (
     CheckEnded,
     CheckStarted,
@@ -41,7 +41,7 @@ BEGUN: list[tuple[float, Event]] = [
 
 
 def said(number: int) -> tuple[float, Event]:
-    return 2, events.ToolProgress(id="b", text=f"\x1b[32mline {number}\x1b[0m\n")
+    return 2, delta_events.ToolProgress(id="b", text=f"\x1b[32mline {number}\x1b[0m\n")
 
 
 def ended(outcome: Outcome = Outcome.DONE, summary: str = "exit 0", content: str = "x" * 1600) -> tuple[float, Event]:
@@ -100,7 +100,7 @@ def user_command(**more: object) -> list[tuple[float, Event]]:
     over = {"output": "a\nb", "exit_code": 0, "tokens": 412, "seconds": 0.2, **begun}
     return [
         (0, UserCommandStarted(**kept)),  # type: ignore[arg-type]
-        (1, events.ToolProgress(id="u", text="a\n")),
+        (1, delta_events.ToolProgress(id="u", text="a\n")),
         (2, UserCommandEnded(**over)),  # type: ignore[arg-type]
     ]
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from render_turn import PRICE, REASONING, START, STEP, in_order, pieces
 
-from dsterm.core import events
+from dsterm.core import delta_events, events
 from dsterm.core.config import ReasoningFold
 from dsterm.core.messages import AssistantMessage
 from dsterm.core.models import Price
@@ -23,7 +23,7 @@ def thinking(
 ) -> Transcript:
     transcript = Transcript(fold=fold, count=len)
     transcript.set_price(price)
-    for envelope in in_order([(0, STEP), *((1, events.ReasoningDelta(piece)) for piece in pieces(text))]):
+    for envelope in in_order([(0, STEP), *((1, delta_events.ReasoningDelta(piece)) for piece in pieces(text))]):
         transcript.show(envelope)
     return transcript
 
@@ -39,7 +39,7 @@ def shown(transcript: Transcript, after: float = 0.0) -> list[str]:
 
 
 def answer(transcript: Transcript) -> None:
-    transcript.show(in_order([(12, events.TextDelta("So"))])[0])
+    transcript.show(in_order([(12, delta_events.TextDelta("So"))])[0])
 
 
 def test_live_reasoning_shows_its_last_six_lines_behind_a_bar() -> None:
@@ -58,7 +58,7 @@ def test_the_header_counts_once_a_second() -> None:
     transcript = thinking()
     price = "~$0.0011"
     assert shown(transcript)[0] == f" ▾ thinking · Pro · Think · 0 s · {len(LONG)} tok · {price}"
-    transcript.show(in_order([(1, events.ReasoningDelta("x" * 1000))])[0])
+    transcript.show(in_order([(1, delta_events.ReasoningDelta("x" * 1000))])[0])
     assert f"{len(LONG)} tok" in shown(transcript, 0.9)[0]
     transcript.take_changed()
     transcript.tick(BEGIN + 0.95)

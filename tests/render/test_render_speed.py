@@ -5,7 +5,7 @@ import time
 import pytest
 from render_turn import STEP, in_order, pieces
 
-from dsterm.core import events
+from dsterm.core import delta_events
 from dsterm.render import markdown
 from dsterm.render.markdown_parse import TopBlock, parse
 from dsterm.render.transcript import Transcript
@@ -23,7 +23,7 @@ PAGE = (
 
 def stream(tokens: int, frame: int) -> float:
     texts = pieces(PAGE * (tokens * 4 // len(PAGE) + 1), 4)[:tokens]
-    envelopes = in_order([(0, STEP), *((1, events.TextDelta(text)) for text in texts)])
+    envelopes = in_order([(0, STEP), *((1, delta_events.TextDelta(text)) for text in texts)])
     transcript = Transcript()
     began = time.thread_time()
     for at in range(0, len(envelopes), frame):

@@ -5,7 +5,7 @@ from datetime import UTC
 import pytest
 from render_turn import ANSWER, PRICE, REASONING, STEP, in_order, step_ended, whole_turn
 
-from dsterm.core import events, questions, repo_events
+from dsterm.core import delta_events, events, questions, repo_events
 from dsterm.core.config import ReasoningFold
 from dsterm.core.diff import diff_texts
 from dsterm.core.events import DELTAS, Envelope
@@ -227,10 +227,10 @@ def test_a_turn_that_stops_says_why_and_ends_what_ran() -> None:
 def test_a_retry_takes_back_what_was_streamed() -> None:
     timeline: list[tuple[float, events.Event]] = [
         (0, STEP),
-        (1, events.ReasoningDelta("void")),
-        (2, events.TextDelta("void too")),
+        (1, delta_events.ReasoningDelta("void")),
+        (2, delta_events.TextDelta("void too")),
         (3, events.StepRetried(attempt=1, wait=2.0, cause="The server is busy.")),
-        (4, events.TextDelta("good")),
+        (4, delta_events.TextDelta("good")),
         (5, events.MessageAdded(message=AssistantMessage(content="good"))),
     ]
     live, replayed = in_order(timeline), in_order([entry for entry in timeline if not isinstance(entry[1], DELTAS)])
@@ -240,10 +240,10 @@ def test_a_retry_takes_back_what_was_streamed() -> None:
 def test_a_log_that_ends_in_the_middle_shows_what_there_was() -> None:
     timeline = [
         (0, STEP),
-        (1, events.MessageProgress(reasoning="why ", content="")),
-        (2, events.MessageProgress(content="be")),
+        (1, delta_events.MessageProgress(reasoning="why ", content="")),
+        (2, delta_events.MessageProgress(content="be")),
     ]
-    timeline.append((3, events.MessageProgress(content="cause")))
+    timeline.append((3, delta_events.MessageProgress(content="cause")))
     assert text(in_order(timeline)).endswith("\n because\n")
 
 
@@ -312,7 +312,7 @@ def test_models_have_short_titles() -> None:
 def test_an_interrupted_answer_stays() -> None:
     timeline: list[tuple[float, events.Event]] = [
         (0, STEP),
-        (1, events.TextDelta(ANSWER[:40])),
+        (1, delta_events.TextDelta(ANSWER[:40])),
         (2, events.MessageAdded(message=AssistantMessage(content=ANSWER[:40], is_cut=True))),
         (2, step_ended(StopReason.INTERRUPTED, 0, events.Timings())),
         (2, events.TurnEnded(reason=events.TurnEnd.INTERRUPTED)),
@@ -322,7 +322,7 @@ def test_an_interrupted_answer_stays() -> None:
 
 
 def test_a_message_that_differs_from_its_stream_wins() -> None:
-    timeline = [(0, STEP), (1, events.TextDelta("leaked <tool>")), (2, events.ReasoningDelta(REASONING))]
+    timeline = [(0, STEP), (1, delta_events.TextDelta("leaked <tool>")), (2, delta_events.ReasoningDelta(REASONING))]
     timeline.append((3, events.MessageAdded(message=AssistantMessage(content="clean"))))
     assert text(in_order(timeline)) == " clean\n"
 

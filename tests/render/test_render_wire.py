@@ -7,7 +7,7 @@ import pytest
 from render_turn import PRICE, STEP, in_order
 from test_render_transcript import drawn, shown, text
 
-from dsterm.core import events, wire_events
+from dsterm.core import delta_events, events, wire_events
 from dsterm.core.command_plan import Confinement, PlannedCommand
 from dsterm.core.events import Event
 from dsterm.core.messages import AssistantMessage, ToolCall
@@ -79,7 +79,7 @@ def test_another_model_that_answered_is_named_once_a_turn() -> None:
 
 def test_what_differs_stands_below_the_retries_of_the_step() -> None:
     retried = events.StepRetried(attempt=1, wait=1, cause="busy")
-    shown_lines = lines(STEP, events.TextDelta("void"), retried, said("One."), ended(model="x"))
+    shown_lines = lines(STEP, delta_events.TextDelta("void"), retried, said("One."), ended(model="x"))
     assert shown_lines == [" ↻ retry: busy", " · Pro → served by x", " One."]
 
 

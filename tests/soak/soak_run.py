@@ -13,19 +13,16 @@ from soak_events import broken_contracts, unanswered
 from soak_leaks import Held, holds_now, settled
 from soak_world import SoakWorld
 
+from dsterm.core.delta_events import ReasoningDelta, TextDelta, ToolCallDelta, ToolProgress
 from dsterm.core.events import (
     AsideEnded,
     Envelope,
     Event,
     Notice,
     NoticeLevel,
-    ReasoningDelta,
     StepEnded,
     StepRetried,
     StepStarted,
-    TextDelta,
-    ToolCallDelta,
-    ToolProgress,
     ToolRequested,
     TurnEnded,
 )

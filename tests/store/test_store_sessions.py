@@ -10,16 +10,15 @@ import msgspec
 import pytest
 
 from dsterm import __version__
+from dsterm.core.delta_events import MessageProgress, TextDelta
 from dsterm.core.errors import DiskError, UsageError
 from dsterm.core.events import (
     Envelope,
     Event,
     MessageAdded,
-    MessageProgress,
     Notice,
     StepEnded,
     StepStarted,
-    TextDelta,
     TurnEnd,
     TurnEnded,
     TurnStarted,

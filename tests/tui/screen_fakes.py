@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from dsterm.boot.crash import describe_crash, write_crash_log
+from dsterm.core.delta_events import ReasoningDelta, TextDelta
 from dsterm.core.diff import FileDiff, diff_texts
 from dsterm.core.events import (
     Envelope,
@@ -19,10 +20,8 @@ from dsterm.core.events import (
     Notice,
     NoticeLevel,
     PermissionModeChanged,
-    ReasoningDelta,
     StepEnded,
     StepStarted,
-    TextDelta,
     Timings,
     ToolEnded,
     ToolRequested,

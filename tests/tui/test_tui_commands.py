@@ -14,7 +14,8 @@ from textual.pilot import Pilot
 from dsterm.core import command_events
 from dsterm.core.command_plan import Confinement, PlannedCommand
 from dsterm.core.commands import Job, JobState
-from dsterm.core.events import Event, ToolEnded, ToolProgress, ToolRequested
+from dsterm.core.delta_events import ToolProgress
+from dsterm.core.events import Event, ToolEnded, ToolRequested
 from dsterm.core.messages import ToolCall
 from dsterm.core.models import PermissionMode
 from dsterm.core.questions import Answer, Option, QuestionAsked

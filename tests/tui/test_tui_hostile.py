@@ -16,7 +16,7 @@ from textual.color import Color
 from textual.content import Content
 from textual.widgets import Static
 
-from dsterm.core import command_events, events, repo_events, wire_events
+from dsterm.core import command_events, delta_events, events, repo_events, wire_events
 from dsterm.core.command_plan import Confinement
 from dsterm.core.commands import Job, JobState
 from dsterm.core.diff import diff_texts
@@ -89,15 +89,15 @@ def hostile_events() -> list[Event | Wait]:
         events.StepEnded(stop=StopReason.STOP, model=HOSTILE + "2", has_reasoned=False),
         events.MessageAdded(message=AssistantMessage(tool_calls=(call,))),
         events.ToolRequested(call=call, plan=Plan(effects=(Effect.READ,), subject=HOSTILE)),
-        events.ToolProgress(id="c1", text=HOSTILE),
+        delta_events.ToolProgress(id="c1", text=HOSTILE),
         events.ToolEnded(id="c1", result=result),
         events.ToolRequested(
             call=msgspec.structs.replace(call, id="c2", name="bash"), plan=plan(HOSTILE, description=HOSTILE)
         ),
-        events.ToolProgress(id="c2", text=HOSTILE),
+        delta_events.ToolProgress(id="c2", text=HOSTILE),
         events.ToolEnded(id="c2", result=failed),
         command_events.UserCommandStarted(id="u", command=HOSTILE),
-        events.ToolProgress(id="u", text=HOSTILE),
+        delta_events.ToolProgress(id="u", text=HOSTILE),
         command_events.UserCommandEnded(id="u", command=HOSTILE, output=HOSTILE, exit_code=1),
         command_events.CheckStarted(id="k", command=HOSTILE, round=1),
         command_events.CheckEnded(id="k", command=HOSTILE, round=1, passed=False, output=HOSTILE, summary=HOSTILE),
@@ -109,7 +109,7 @@ def hostile_events() -> list[Event | Wait]:
         events.ModelChanged(provider=HOSTILE, model=HOSTILE),
         events.ModeChanged(mode=ThinkingMode.THINK),
         events.UnknownEvent(kind=HOSTILE, raw=msgspec.Raw(b"{}")),
-        events.WorkProgress(HOSTILE),
+        delta_events.WorkProgress(HOSTILE),
     ]
 
 
@@ -126,7 +126,7 @@ async def test_nothing_in_a_transcript_reaches_the_terminal_but_as_text(start: S
 
 async def test_running_output_is_clean_at_every_byte(start: Start, terminal: Recorder) -> None:
     begun = command_events.UserCommandStarted(id="u", command="x")
-    pieces = [events.ToolProgress(id="u", text=each) for each in HOSTILE]
+    pieces = [delta_events.ToolProgress(id="u", text=each) for each in HOSTILE]
     conversation = FakeConversation([begun, *pieces], pause=0.001)
     async with start(conversation) as (app, pilot):
         await send(pilot, app, "go")

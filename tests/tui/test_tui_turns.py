@@ -18,8 +18,9 @@ from screen_fakes import (
 )
 from screen_pilot import Start, asked, drawn, screen_text, send, settle
 
+from dsterm.core.delta_events import WorkProgress
 from dsterm.core.errors import ProviderError
-from dsterm.core.events import Envelope, Notice, WorkProgress
+from dsterm.core.events import Envelope, Notice
 from dsterm.core.questions import Answer
 from dsterm.tui.app import DstermApp
 

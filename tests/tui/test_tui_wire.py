@@ -9,16 +9,8 @@ from screen_fakes import FakeConversation, Wait, answer_turn, tool_events
 from screen_pilot import Start, asked, screen_text, send, settle
 from textual.pilot import Pilot
 
-from dsterm.core.events import (
-    MessageAdded,
-    ReasoningDelta,
-    StepEnded,
-    StepRetried,
-    StepStarted,
-    TextDelta,
-    TurnEnd,
-    TurnEnded,
-)
+from dsterm.core.delta_events import ReasoningDelta, TextDelta
+from dsterm.core.events import MessageAdded, StepEnded, StepRetried, StepStarted, TurnEnd, TurnEnded
 from dsterm.core.messages import AssistantMessage
 from dsterm.core.models import Forecast, ThinkingMode
 from dsterm.core.provider import StopReason

@@ -11,7 +11,8 @@ from wire_demo import demo_playing
 from wire_engine import Recorded, raw_turn
 
 from dsterm.core.config import Config
-from dsterm.core.events import Notice, StepEnded, ToolCallDelta, TurnEnd
+from dsterm.core.delta_events import ToolCallDelta
+from dsterm.core.events import Notice, StepEnded, TurnEnd
 from dsterm.core.models import PermissionMode
 from dsterm.core.wire_events import Intervention
 

@@ -11,7 +11,8 @@ from wire_client import chat_at
 from wire_demo import demo_playing
 
 from dsterm.core.config import Config
-from dsterm.core.events import Event, MessageAdded, StepStarted, TextDelta, ToolEnded, TurnEnded
+from dsterm.core.delta_events import TextDelta
+from dsterm.core.events import Event, MessageAdded, StepStarted, ToolEnded, TurnEnded
 from dsterm.core.provider import Request
 from dsterm.core.wire_events import Intervened, Intervention
 from dsterm.demo.leaks import leaked

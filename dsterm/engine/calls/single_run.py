@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from dsterm.core.delta_events import ToolProgress
 from dsterm.core.errors import DiskError, GitError, ToolError, WorkspaceError
-from dsterm.core.events import ToolProgress
 from dsterm.core.messages import ToolCall
 from dsterm.core.tools import Outcome, PreparedCall, ToolResult
 from dsterm.engine.calls.approval import ask_about_command, is_yes

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from dsterm.context.forecast import PackQuote, pack_quote
 from dsterm.context.repo_pack import BuiltPack
+from dsterm.core.delta_events import WorkProgress
 from dsterm.core.errors import ContextOverflow, UsageError
-from dsterm.core.events import WorkProgress
 from dsterm.core.questions import Option, QuestionAsked
 from dsterm.core.repo_events import RepoAttached
 from dsterm.engine.asking import ask

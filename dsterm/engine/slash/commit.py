@@ -9,8 +9,9 @@ import msgspec
 from dsterm.context.data_marks import mark_data
 from dsterm.context.diff_text import FilePatch, added_text, pack_diff, split_diff
 from dsterm.core.command_events import UserCommandEnded, UserCommandStarted
+from dsterm.core.delta_events import ToolProgress
 from dsterm.core.errors import GitError, UsageError
-from dsterm.core.events import NoticeLevel, ToolProgress
+from dsterm.core.events import NoticeLevel
 from dsterm.core.questions import Option, QuestionAsked
 from dsterm.core.review import EDITED, ProposedFile
 from dsterm.core.secret_names import looks_secret

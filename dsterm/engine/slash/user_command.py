@@ -12,8 +12,8 @@ from dsterm.context.shared_output import shared_output
 from dsterm.core.command_events import UserCommandEnded, UserCommandStarted
 from dsterm.core.command_plan import Confinement
 from dsterm.core.commands import CommandLaunch, CommandRunner, Job, JobState
+from dsterm.core.delta_events import ToolProgress
 from dsterm.core.errors import UsageError, WorkspaceError
-from dsterm.core.events import ToolProgress
 from dsterm.engine.live import LiveSession
 from dsterm.engine.steps.requests import context_tokens
 from dsterm.render.wording import format_money, format_tokens

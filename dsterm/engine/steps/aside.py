@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from dsterm.context.forecast import count_prompt
 from dsterm.context.window import WindowParts, build_request
+from dsterm.core.delta_events import WorkProgress
 from dsterm.core.errors import ContextOverflow, ProviderError, UsageError
-from dsterm.core.events import AsideEnded, NoticeLevel, StepEnded, WorkProgress
+from dsterm.core.events import AsideEnded, NoticeLevel, StepEnded
 from dsterm.core.messages import UserMessage
 from dsterm.core.models import Forecast, ModelCard, ThinkingMode
 from dsterm.core.pricing import prompt_cost

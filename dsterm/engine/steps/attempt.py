@@ -7,7 +7,8 @@ from contextlib import aclosing
 
 from msgspec.structs import replace
 
-from dsterm.core.events import MessageProgress, ReasoningDelta, TextDelta, Timings, ToolCallDelta
+from dsterm.core.delta_events import MessageProgress, ReasoningDelta, TextDelta, ToolCallDelta
+from dsterm.core.events import Timings
 from dsterm.core.messages import AssistantMessage
 from dsterm.core.models import Forecast
 from dsterm.core.provider import (

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import msgspec
 
+from dsterm.core.attachments import LeftOut
 from dsterm.core.errors import GitError, UsageError
-from dsterm.core.workspace import LeftOut, RepoSnapshot, SnapshotFile
+from dsterm.core.workspace import RepoSnapshot, SnapshotFile
 from dsterm.workspace.files.inside import Inside
 from dsterm.workspace.files.listing import by_folder
 from dsterm.workspace.files.open_folder import OpenFolder

@@ -16,8 +16,8 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from dsterm.core.attachments import LeftOut
 from dsterm.core.undo_events import FileChange, SavedFile, SavedTree
-from dsterm.core.workspace import LeftOut
 from dsterm.workspace.files.folder_lock import folder_lock
 from dsterm.workspace.files.inside import Inside
 from dsterm.workspace.files.listing import by_folder
