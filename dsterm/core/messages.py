@@ -50,8 +50,8 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True, tag="pack"):
     """An attached repository, frozen: its text is kept by `digest` (SHA-256 of its UTF-8 bytes) in the pack folder.
 
     `files` and `tokens` count what is inside, `size` is in bytes, `commit` is empty for a plain folder. `choice` is what of the
-    source was taken. `place` is its folder in the workspace ("" is the root), None where tools can't reach it; `is_followed`: what
-    changes there later is told as diffs.
+    source was taken. `place` is its folder in the workspace ("" is the root), None where tools can't reach it; `is_followed`:
+    what changes there later is told as diffs.
     """
 
     digest: str

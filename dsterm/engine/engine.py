@@ -16,6 +16,7 @@ from dsterm.core.questions import Answer
 from dsterm.core.review import ProposedFile
 from dsterm.core.status import Status
 from dsterm.engine.branch import branch
+from dsterm.engine.drive import Drive
 from dsterm.engine.live import LiveSession
 from dsterm.engine.opening import Opening
 from dsterm.engine.parts import EngineParts
@@ -44,13 +45,12 @@ class Engine:
         self._parts = parts
         self._opening = Opening(parts)
         self._live = self._opening.new()
+        self._drive = Drive(lambda: self._live)
         self._has_told_of_sandbox = False
-        self._idle_listener: Callable[[Envelope], None] | None = None
         self._job_sessions: dict[str, str] = {}
         parts.commands.listen(self._job_changed)
         for sentence in parts.interrupted:
             self._live.notice(sentence, NoticeLevel.WARNING)
-        self._task: asyncio.Task[None] | None = None
         self._is_turn_running = False
         self._commands = BuiltinCommands(self._opening, lambda: self._live, self._switch).table()
 
@@ -92,8 +92,8 @@ class Engine:
         masked = self._parts.redact(data) if self._parts.config.mask_secrets else data
         marked = mark_data("standard input", masked) if masked else ""
         if answer_format is not None:
-            return self._drive(self._turns(lambda: run_structured(self._live, prompt, marked, answer_format)))
-        return self._drive(self._turns(lambda: run_turn(self._live, prompt, marked)))
+            return self._drive.events(self._turns(lambda: run_structured(self._live, prompt, marked, answer_format)))
+        return self._drive.events(self._turns(lambda: run_turn(self._live, prompt, marked)))
 
     def answer_now(self) -> AsyncIterator[Envelope]:
         """Answer a turn that was stopped in mid-reasoning, in Non-think; a Notice says when there is none.
@@ -104,22 +104,22 @@ class Engine:
         async def work() -> None:
             await self._reported(self._turns(lambda: run_answer_now(self._live)))
 
-        return self._drive(work())
+        return self._drive.events(work())
 
     async def command(self, line: str) -> AsyncIterator[Envelope]:
         """A slash command, or a `!command` of the user's own; what goes wrong comes as a Notice.
 
         Beside a running turn its events come with that turn's.
         """
-        if self._is_running:
+        if self._drive.is_running:
             await self._command(line)
             return
-        async for envelope in self._drive(self._command(line)):
+        async for envelope in self._drive.events(self._command(line)):
             yield envelope
 
     def attach(self, source: str) -> AsyncIterator[Envelope]:
         """Attach a repository: a path or a URL, with `@REV` if wanted. Raises DstermError, unlike the command."""
-        return self._drive(attach(self._live, source))
+        return self._drive.events(attach(self._live, source))
 
     def answer(self, question_id: str, answer: Answer) -> None:
         """Answer a question that was asked."""
@@ -131,9 +131,7 @@ class Engine:
 
     def listen(self, listener: Callable[[Envelope], None]) -> None:
         """Hear what happens while neither turn nor command runs, such as the end of a job in the background."""
-        self._idle_listener = listener
-        if not self._is_running:
-            self._live.listener = listener
+        self._drive.listen(listener)
 
     def steer(self, text: str) -> None:
         """Say something to the model before its next step."""
@@ -141,13 +139,12 @@ class Engine:
 
     def interrupt(self) -> None:
         """Stop what is running; it ends in order, with its events. What a command beside it asks is refused."""
-        if self._task is not None:
-            self._task.cancel()
+        self._drive.interrupt()
         self._live.questions.refuse_all()
 
     def status(self) -> Status:
         """Where things stand now."""
-        return snapshot(self._live, is_running=self._is_running)
+        return snapshot(self._live, is_running=self._drive.is_running)
 
     def transcript(self) -> tuple[Envelope, ...]:
         """Every durable event of the session so far."""
@@ -195,51 +192,11 @@ class Engine:
 
     async def close(self) -> None:
         """Stop what is running and give everything back."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        await self._drive.close()
         await self._parts.commands.close()
         await self._live.close()
         if self._parts.index is not None:
             self._parts.index.close()
-
-    @property
-    def _is_running(self) -> bool:
-        return self._task is not None and not self._task.done()
-
-    @property
-    def _is_busy(self) -> bool:
-        """Whether something else than the asking task is running."""
-        return self._is_running and self._task is not asyncio.current_task()
-
-    async def _drive(self, work: Coroutine[object, object, None]) -> AsyncIterator[Envelope]:
-        if self._is_running:
-            work.close()
-            raise RuntimeError("a turn or command is running already")
-        queue: asyncio.Queue[Envelope | None] = asyncio.Queue()
-        self._live.listener = queue.put_nowait
-        task = self._task = asyncio.create_task(work)
-        task.add_done_callback(lambda _: queue.put_nowait(None))
-        try:
-            while (envelope := await queue.get()) is not None:
-                yield envelope
-        finally:
-            if not task.done():
-                task.cancel()
-                await asyncio.wait([task])
-            if self._task is task:
-                self._task = None
-                self._live.listener = self._idle_listener
-                self._pass_on(queue)
-        if not task.cancelled():
-            task.result()
-
-    def _pass_on(self, queue: asyncio.Queue[Envelope | None]) -> None:
-        """What came after the end, such as the end of a job, happened while nothing ran."""
-        while not queue.empty():
-            envelope = queue.get_nowait()
-            if envelope is not None and self._idle_listener is not None:
-                self._idle_listener(envelope)
 
     async def _turns(self, turn: Callable[[], Coroutine[object, object, TurnEnded]]) -> None:
         """A turn, and those that follow from a plan it makes."""
@@ -265,7 +222,7 @@ class Engine:
         await self._reported(work())
 
     def _require_idle(self, what: str) -> None:
-        if self._is_busy:
+        if self._drive.is_busy:
             running = "turn" if self._is_turn_running else "command"
             raise UsageError(f"{what} has to wait for the running {running}; Esc stops it.")
 

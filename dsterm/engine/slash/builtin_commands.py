@@ -6,17 +6,15 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from dsterm.core.errors import UsageError
-from dsterm.core.events import NoticeLevel
 from dsterm.core.models import PermissionMode, ThinkingMode
-from dsterm.core.repo_events import RepoDetached
 from dsterm.engine.calls.deciding import may_run_in_the_open
 from dsterm.engine.live import LiveSession
 from dsterm.engine.opening import Opening
-from dsterm.engine.slash.attach import attach
 from dsterm.engine.slash.balance_command import balance
 from dsterm.engine.slash.checks_command import checks_command
-from dsterm.engine.slash.commands import Command, CommandSpec
+from dsterm.engine.slash.commands import Command, named_command
 from dsterm.engine.slash.commit import commit
+from dsterm.engine.slash.context_commands import context_commands
 from dsterm.engine.slash.cost_report import cost_report
 from dsterm.engine.slash.jobs_command import jobs, release
 from dsterm.engine.slash.permissions_command import choose_permission_mode, permissions
@@ -32,14 +30,6 @@ from dsterm.engine.undoing.undo import redo, undo
 
 _MODE_ALIASES = {"off": ThinkingMode.NON_THINK, "on": ThinkingMode.THINK, "max": ThinkingMode.THINK_MAX}
 
-_NEED_IDLE = frozenset(
-    {"/attach", "/detach", "/new", "/resume", "/undo", "/redo", "/rewind", "/commit", "/review", "/checks", "/answer"}
-)
-"""Commands that change what the running turn stands on."""
-
-_TAKE_TEXT = frozenset({"/permissions", "/checks", "/commit", "/review"})
-"""Commands whose arguments are taken as they were typed."""
-
 
 class BuiltinCommands:
     """The commands over the session that `live` gives; `switch` goes on with another one."""
@@ -53,52 +43,63 @@ class BuiltinCommands:
 
     def table(self) -> tuple[Command, ...]:
         """All of them, in the order of the help."""
+        return (*self._before(), *context_commands(self._live), *self._after())
+
+    def _before(self) -> tuple[Command, ...]:
         modes, permission_modes = tuple(ThinkingMode), tuple(PermissionMode)
         return (
-            _command("/model", self._model, "[pro|flash|ID]", "choose the model, or list them", (), ("pro", "flash")),
-            _command("/mode", self._mode, "[MODE]", "choose how much it reasons", ("/think",), modes),
-            _command(
+            named_command(
+                "/model", self._model, "[pro|flash|ID]", "choose the model, or list them", (), ("pro", "flash")
+            ),
+            named_command("/mode", self._mode, "[MODE]", "choose how much it reasons", ("/think",), modes),
+            named_command(
                 "/provider",
                 self._provider,
                 "[NAME|NAME/MODEL]",
                 "go on at another provider, or list them with prices",
                 choices=tuple(card.name for card in self._live().parts.catalog.providers if card.base_url),
             ),
-            _command("/back", self._back, "", "return to what you chose, after another provider went on"),
-            _command("/answer", self._answer, "", "have a turn that was stopped while reasoning answered now"),
-            _command("/pro", self._pro, "", "send the next request to Pro"),
-            _command("/flash", self._flash, "", "send the next request to Flash"),
-            _command(
+            named_command("/back", self._back, "", "return to what you chose, after another provider went on"),
+            named_command("/answer", self._answer, "", "have a turn that was stopped while reasoning answered now"),
+            named_command("/pro", self._pro, "", "send the next request to Pro"),
+            named_command("/flash", self._flash, "", "send the next request to Flash"),
+            named_command(
                 "/permissions",
                 self._permissions,
                 "[MODE|explain COMMAND|remove N|suggest]",
                 "what happens unasked, and why",
                 choices=(*permission_modes, "explain", "remove", "suggest", "keep"),
             ),
-            _command("/plan", self._plan, "", "plan only: nothing is changed or run until you accept"),
-            _command("/trust", self._trust, "[yes|no]", "say whether you trust this folder", choices=("yes", "no")),
-            _command(
+            named_command("/plan", self._plan, "", "plan only: nothing is changed or run until you accept"),
+            named_command(
+                "/trust", self._trust, "[yes|no]", "say whether you trust this folder", choices=("yes", "no")
+            ),
+            named_command(
                 "/checks",
                 self._checks,
                 "[add COMMAND|drop N|run|accept|on|off]",
                 "commands that run after a turn that edited, and go back to the model when they fail",
                 choices=("add", "drop", "run", "accept", "on", "off"),
             ),
-            _command("/commit", self._commit, "[HINT]", "propose a message and commit what is staged or chosen"),
-            _command("/review", self._review, "[BASE]", "have the changes reviewed; nothing is changed"),
-            _command("/jobs", self._jobs, "[ID|stop ID]", "commands of this session, their output, stop one"),
-            _command("/bg", self._background, "", "let the running command go on in the background"),
-            _command("/attach", self._attach, "PATH_OR_URL[@REV]", "put the text of a git repo into the window"),
-            _command("/detach", self._detach, "[SOURCE]", "take an attached repo out again"),
-            _command("/undo", self._undo, "[N]", "take back what the last turn did to files, or the last N turns"),
-            _command("/redo", self._redo, "[N]", "bring forward again what /undo took back"),
-            _command("/rewind", self._rewind, "[N [WAY]]", "go back to before a prompt: files, conversation or both"),
-            _command("/cost", self._cost, "", "what this session came to, by request, model and mode"),
-            _command("/balance", self._balance, "", "what is left on the account, where the provider tells"),
-            _command("/stats", self._stats, "", "how requests and tools went: times, retries, failures"),
-            _command("/status", self._status, "", "session, model, window, folder"),
-            _command("/new", self._new, "", "begin a new session", ("/clear",)),
-            _command("/resume", self._resume, "[ID]", "go on with an earlier session", ("/sessions",)),
+            named_command("/commit", self._commit, "[HINT]", "propose a message and commit what is staged or chosen"),
+            named_command("/review", self._review, "[BASE]", "have the changes reviewed; nothing is changed"),
+            named_command("/jobs", self._jobs, "[ID|stop ID]", "commands of this session, their output, stop one"),
+            named_command("/bg", self._background, "", "let the running command go on in the background"),
+        )
+
+    def _after(self) -> tuple[Command, ...]:
+        return (
+            named_command("/undo", self._undo, "[N]", "take back what the last turn did to files, or the last N turns"),
+            named_command("/redo", self._redo, "[N]", "bring forward again what /undo took back"),
+            named_command(
+                "/rewind", self._rewind, "[N [WAY]]", "go back to before a prompt: files, conversation or both"
+            ),
+            named_command("/cost", self._cost, "", "what this session came to, by request, model and mode"),
+            named_command("/balance", self._balance, "", "what is left on the account, where the provider tells"),
+            named_command("/stats", self._stats, "", "how requests and tools went: times, retries, failures"),
+            named_command("/status", self._status, "", "session, model, window, folder"),
+            named_command("/new", self._new, "", "begin a new session", ("/clear",)),
+            named_command("/resume", self._resume, "[ID]", "go on with an earlier session", ("/sessions",)),
         )
 
     async def _model(self, words: list[str]) -> None:
@@ -161,25 +162,6 @@ class BuiltinCommands:
     async def _background(self, _words: list[str]) -> None:
         release(self._live())
 
-    async def _attach(self, words: list[str]) -> None:
-        if len(words) != 1:
-            raise UsageError("/attach takes one PATH or URL of a git repo, with @REV if you like.")
-        await attach(self._live(), words[0])
-
-    async def _detach(self, words: list[str]) -> None:
-        live = self._live()
-        packs = live.session.packs
-        if not packs:
-            raise UsageError("Nothing is attached.")
-        chosen = [pack for pack in packs if not words or pack.source == words[0]]
-        if len(chosen) != 1:
-            raise UsageError(f"Say which: {', '.join(pack.source for pack in packs)}")
-        sent = live.session.sent
-        was_sent = sent is not None and chosen[0] in live.session.messages[: sent.messages]
-        live.emit(RepoDetached(digest=chosen[0].digest))
-        if was_sent:
-            live.notice("The next prompt reads anew what stood behind it, once.", NoticeLevel.WARNING)
-
     async def _undo(self, words: list[str]) -> None:
         await undo(self._live(), words)
 
@@ -217,19 +199,6 @@ class BuiltinCommands:
         live.follow(former)
         await self._switch(live)
         self._live().notice(f"Resumed session {self._live().journal.session_id}.")
-
-
-def _command(
-    name: str,
-    run: Callable[[list[str]], Awaitable[None]],
-    arguments: str,
-    text: str,
-    aliases: tuple[str, ...] = (),
-    choices: tuple[str, ...] = (),
-) -> Command:
-    usage = f"{name} {arguments}".strip()
-    spec = CommandSpec(name=name, usage=usage, help=text, aliases=aliases, choices=choices)
-    return Command(spec, run, needs_idle=name in _NEED_IDLE, takes_text=name in _TAKE_TEXT)
 
 
 def _thinking_mode(word: str) -> ThinkingMode:

@@ -9,6 +9,14 @@ import msgspec
 
 from dsterm.core.errors import UsageError
 
+_NEED_IDLE = frozenset(
+    {"/attach", "/detach", "/new", "/resume", "/undo", "/redo", "/rewind", "/commit", "/review", "/checks", "/answer"}
+)
+"""Commands that change what the running turn stands on."""
+
+_TAKE_TEXT = frozenset({"/permissions", "/checks", "/commit", "/review"})
+"""Commands whose arguments are taken as they were typed."""
+
 
 class CommandSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A command as users see it; `choices` are the arguments that completion offers."""
@@ -59,3 +67,17 @@ def find_command(commands: tuple[Command, ...], name: str) -> Command:
         if name == command.spec.name or name in command.spec.aliases:
             return command
     raise UsageError(f"{name} is not a command. Type / to see them all.")
+
+
+def named_command(
+    name: str,
+    run: Callable[[list[str]], Awaitable[None]],
+    arguments: str,
+    text: str,
+    aliases: tuple[str, ...] = (),
+    choices: tuple[str, ...] = (),
+) -> Command:
+    """The command `name`, which `run` answers; `arguments` and `text` teach it."""
+    usage = f"{name} {arguments}".strip()
+    spec = CommandSpec(name=name, usage=usage, help=text, aliases=aliases, choices=choices)
+    return Command(spec, run, needs_idle=name in _NEED_IDLE, takes_text=name in _TAKE_TEXT)

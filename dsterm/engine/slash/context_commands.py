@@ -1,0 +1,45 @@
+"""The slash commands about what stands in the context window: attach, detach and the like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dsterm.core.errors import UsageError
+from dsterm.core.events import NoticeLevel
+from dsterm.core.repo_events import RepoDetached
+from dsterm.engine.live import LiveSession
+from dsterm.engine.slash.attach import attach
+from dsterm.engine.slash.commands import Command, named_command
+
+
+def context_commands(live: Callable[[], LiveSession]) -> tuple[Command, ...]:
+    """They work on the session that `live` gives; in the order of the help."""
+    commands = _ContextCommands(live)
+    return (
+        named_command("/attach", commands.attach, "PATH_OR_URL[@REV]", "put the text of a git repo into the window"),
+        named_command("/detach", commands.detach, "[SOURCE]", "take an attached repo out again"),
+    )
+
+
+class _ContextCommands:
+    def __init__(self, live: Callable[[], LiveSession]) -> None:
+        self._live = live
+
+    async def attach(self, words: list[str]) -> None:
+        if len(words) != 1:
+            raise UsageError("/attach takes one PATH or URL of a git repo, with @REV if you like.")
+        await attach(self._live(), words[0])
+
+    async def detach(self, words: list[str]) -> None:
+        live = self._live()
+        packs = live.session.packs
+        if not packs:
+            raise UsageError("Nothing is attached.")
+        chosen = [pack for pack in packs if not words or pack.source == words[0]]
+        if len(chosen) != 1:
+            raise UsageError(f"Say which: {', '.join(pack.source for pack in packs)}")
+        sent = live.session.sent
+        was_sent = sent is not None and chosen[0] in live.session.messages[: sent.messages]
+        live.emit(RepoDetached(digest=chosen[0].digest))
+        if was_sent:
+            live.notice("The next prompt reads anew what stood behind it, once.", NoticeLevel.WARNING)
