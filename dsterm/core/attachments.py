@@ -69,7 +69,7 @@ class SourceFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
     """A source as it stands: `files` in the order of their paths' bytes.
 
-    `source` is what the user wrote. Its bytes lie in `folder`, or in git objects there under `revision` (a full commit), if given.
+    `source` is what the user wrote. Its bytes lie in `folder`, or in git objects there under `revision` (a full commit), if set.
     `place` is that folder relative to the workspace, "" for its root; None: tools can't reach it. `commit` is empty without git.
     `named` are submodules, inner repositories, links and the like: told, not entered. `changed` are the files that differ from
     `PackChoice.since`.
