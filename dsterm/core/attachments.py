@@ -66,6 +66,14 @@ class SourceFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str = ""
 
 
+class BlobCount(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a file's bytes for good: their tokens, their size in bytes, and why such content stays out, if it does."""
+
+    tokens: int
+    size: int
+    reason: str = ""
+
+
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
     """A source as it stands: `files` in the order of their paths' bytes.
 
