@@ -211,8 +211,26 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
-    """What the next request will likely send: prompt tokens, those likely cached, and dollars for the prompt (None: unknown)."""
+    """What the next request will likely send: prompt tokens, those likely cached, and dollars for the prompt (None: unknown).
+
+    The answer will likely have `output_low` to `output_high` tokens, a band that three of five answers fall into; both 0: nothing
+    was said of it. `low` and `high` are US dollars for all of it at either end of the band, None: unknown.
+    """
 
     prompt_tokens: int
     cached_tokens: int
     dollars: Decimal | None
+    output_low: int = 0
+    output_high: int = 0
+    low: Decimal | None = None
+    high: Decimal | None = None
+
+    @property
+    def new_tokens(self) -> int:
+        """Prompt tokens that the cache likely does not have."""
+        return self.prompt_tokens - self.cached_tokens
+
+    @property
+    def has_band(self) -> bool:
+        """Whether it says anything about the answer."""
+        return self.output_high > 0

@@ -9,16 +9,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-
 from dsterm.core.errors import DiskError
-from dsterm.core.events import AsideEnded, Envelope, StepEnded, StepStarted
+from dsterm.core.events import Envelope
 from dsterm.core.text import valid_text
 from dsterm.store.disk import make_private_folder
-from dsterm.store.index_tables import connect, create, insert, is_corrupt, prepare, select
+from dsterm.store.index_rows import IndexRows
+from dsterm.store.index_tables import (
+    connect,
+    create,
+    insert,
+    insert_log,
+    is_corrupt,
+    known_logs,
+    prepare,
+    select,
+)
 from dsterm.store.ledger import Asked, Grouping, StepRow, Totals, sum_by, sum_up
 from dsterm.store.sessions import SessionStore
 
@@ -39,7 +48,7 @@ class Index:
         self._store = store
         self._connection: sqlite3.Connection | None = None
         self._has_caught_up = False
-        self._started: dict[tuple[str, str], StepStarted] = {}
+        self._made = IndexRows()
         self._guard = threading.Lock()
 
     def open(self) -> None:
@@ -48,9 +57,22 @@ class Index:
 
     def add(self, session_id: str, folder: Path, envelope: Envelope) -> None:
         """Take in one event as it happens; only those that begin and end a request matter."""
-        row = self._row_of(session_id, valid_text(str(folder)), envelope, self._started)
+        row = self._made.take(session_id, valid_text(str(folder)), envelope)
         if row is not None:
             self._use(lambda connection: insert(connection, [row]))
+
+    def recent(self, most: int) -> list[StepRow]:
+        """The last so many requests as far as they are known, the demo's too: it waits for no log to be read."""
+        return self._use(lambda connection: select(connection, Asked(with_demo=True, newest=most)))
+
+    def catch_up(self) -> None:
+        """Take in what logs hold and the index does not, a log at a time, so that nobody waits for all of them; in a thread."""
+        known = self._use(known_logs)
+        for session, size in self._store.sizes().items():
+            rows = self._rows_of_log(session) if known.get(session) != size else None
+            if rows is not None:
+                self._use(partial(insert_log, session=session, size=size, rows=rows))
+        self.totals(Asked(newest=1))
 
     def steps(self, asked: Asked | None = None) -> list[StepRow]:
         """The requests that `asked` describes (all real ones by default), in the order in which they were made."""
@@ -125,18 +147,14 @@ class Index:
 
     def _catch_up(self, connection: sqlite3.Connection) -> None:
         """Read the logs that have grown or appeared since they were last read in full, and forget those that are gone."""
-        known = {str(session): int(size) for session, size in connection.execute("SELECT session, size FROM logs")}
+        known = known_logs(connection)
         sizes = self._store.sizes()
         for session, size in sizes.items():
             if known.get(session) != size:
                 rows = self._rows_of_log(session)
                 if rows is None:
                     continue
-                connection.execute("BEGIN IMMEDIATE")
-                # Rows are added, never taken away: another program may just have booked one that this reading missed.
-                insert(connection, rows)
-                connection.execute("INSERT OR REPLACE INTO logs VALUES (?, ?)", (session, size))
-                connection.execute("COMMIT")
+                insert_log(connection, session, size, rows)
         gone = [(session,) for session in known if session not in sizes]
         connection.executemany("DELETE FROM steps WHERE session = ?", gone)
         connection.executemany("DELETE FROM logs WHERE session = ?", gone)
@@ -148,45 +166,6 @@ class Index:
             header, envelopes = self._store.read(session)
         except DiskError:
             return None
-        started: dict[tuple[str, str], StepStarted] = {}
-        rows = (self._row_of(session, header.folder, envelope, started) for envelope in envelopes)
+        made = IndexRows()
+        rows = (made.take(session, header.folder, envelope) for envelope in envelopes)
         return [row for row in rows if row is not None]
-
-    @staticmethod
-    def _row_of(
-        session: str, folder: str, envelope: Envelope, started: dict[tuple[str, str], StepStarted]
-    ) -> StepRow | None:
-        """The row of a step that ended; `started` keeps the beginnings, which know the provider and the mode."""
-        place = session, envelope.lane
-        match envelope.event:
-            case StepStarted() as beginning:
-                started[place] = beginning
-            case StepEnded() as end:
-                start = started.pop(place, None)
-                source = (start.provider, start.mode.value) if start else ("", "")
-                return _row(session, folder, envelope, end, source)
-            case AsideEnded() as aside:
-                row = _row(session, folder, envelope, aside.ended, (aside.provider, aside.mode.value))
-                return msgspec.structs.replace(row, purpose=aside.purpose)
-            case _:
-                pass
-        return None
-
-
-def _row(session: str, folder: str, envelope: Envelope, end: StepEnded, source: tuple[str, str]) -> StepRow:
-    """The row of a request that ended; `source` is the provider and the mode it went to."""
-    provider, mode = source
-    return StepRow(
-        session=session,
-        seq=envelope.seq,
-        at=envelope.at,
-        folder=folder,
-        provider=provider,
-        model=end.model,
-        mode=mode,
-        lane=envelope.lane,
-        stop=end.stop.value,
-        is_demo=end.is_demo,
-        usage=end.usage,
-        cost=end.cost,
-    )

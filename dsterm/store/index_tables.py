@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsterm.core.models import Cost, Usage
+from dsterm.core.models import Cost, Forecast, Usage
 from dsterm.core.text import valid_text
 from dsterm.store.ledger import Asked, StepRow
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     import sqlite3
 
 _BUSY_SECONDS = 5.0
-_VERSION = 2
+_VERSION = 3
 _COLUMNS = (
     "session, seq, at, folder, provider, model, mode, lane, stop, is_demo, has_usage, is_estimate,"
-    " prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, hit, miss, output, purpose"
+    " prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, hit, miss, output, purpose, turn,"
+    " said_prompt, said_cached, said_dollars, said_low, said_high"
 )
 _SCHEMA = (
     "DROP TABLE IF EXISTS steps",
@@ -30,7 +31,8 @@ _SCHEMA = (
         is_demo INTEGER NOT NULL, has_usage INTEGER NOT NULL, is_estimate INTEGER NOT NULL,
         prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
         cached_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
-        hit TEXT, miss TEXT, output TEXT, purpose TEXT NOT NULL,
+        hit TEXT, miss TEXT, output TEXT, purpose TEXT NOT NULL, turn INTEGER NOT NULL,
+        said_prompt INTEGER, said_cached INTEGER, said_dollars TEXT, said_low INTEGER, said_high INTEGER,
         PRIMARY KEY (session, seq)) WITHOUT ROWID""",
     "CREATE INDEX steps_at ON steps (at)",
     "CREATE TABLE logs (session TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID",
@@ -95,6 +97,22 @@ def insert(connection: sqlite3.Connection, rows: Iterable[StepRow]) -> None:
     )
 
 
+def known_logs(connection: sqlite3.Connection) -> dict[str, int]:
+    """How large each log was when it was last taken in, in bytes."""
+    return {str(session): int(size) for session, size in connection.execute("SELECT session, size FROM logs")}
+
+
+def insert_log(connection: sqlite3.Connection, session: str, size: int, rows: Iterable[StepRow]) -> None:
+    """Take in the rows of a log that was read when it had `size` bytes.
+
+    Rows are added, never taken away: another program may just have booked one that the reading missed.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    insert(connection, rows)
+    connection.execute("INSERT OR REPLACE INTO logs VALUES (?, ?)", (session, size))
+    connection.execute("COMMIT")
+
+
 def _values(row: StepRow) -> tuple[str | int | None, ...]:
     usage = row.usage or Usage()
     parts = (None, None, None) if row.cost is None else (str(row.cost.hit), str(row.cost.miss), str(row.cost.output))
@@ -117,7 +135,17 @@ def _values(row: StepRow) -> tuple[str | int | None, ...]:
         usage.reasoning_tokens,
         *parts,
         row.purpose,
+        row.turn,
+        *_said(row.forecast),
     )
+
+
+def _said(forecast: Forecast | None) -> tuple[str | int | None, ...]:
+    """What a forecast said; what the whole would cost can be told from it and is not kept."""
+    if forecast is None:
+        return (None,) * 5
+    dollars = None if forecast.dollars is None else str(forecast.dollars)
+    return (forecast.prompt_tokens, forecast.cached_tokens, dollars, forecast.output_low, forecast.output_high)
 
 
 def select(connection: sqlite3.Connection, asked: Asked) -> list[StepRow]:
@@ -132,15 +160,15 @@ def select(connection: sqlite3.Connection, asked: Asked) -> list[StepRow]:
     used = {condition: value for condition, value in conditions.items() if value is not None}
     where = " AND ".join(used) or "1"
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM steps WHERE {where} ORDER BY at, session, seq",  # noqa: S608 - constants only
-        tuple(used.values()),
+        f"SELECT {_COLUMNS} FROM steps WHERE {where} ORDER BY at DESC, session DESC, seq DESC LIMIT ?",  # noqa: S608
+        (*used.values(), -1 if asked.newest is None else asked.newest),
     )
-    return [_row(values) for values in rows]
+    return [_row(values) for values in rows][::-1]
 
 
 def _row(values: tuple[str, ...]) -> StepRow:
     session, seq, at, folder, provider, model, mode, lane, stop, is_demo, has_usage, is_estimate, *figures = values
-    prompt, completion, cached, reasoning, hit, miss, output, purpose = figures
+    prompt, completion, cached, reasoning, hit, miss, output, purpose, turn, *said = figures
     usage = Usage(
         prompt_tokens=int(prompt),
         completion_tokens=int(completion),
@@ -162,6 +190,20 @@ def _row(values: tuple[str, ...]) -> StepRow:
         usage=usage if has_usage else None,
         cost=None if hit is None else Cost(hit=Decimal(hit), miss=Decimal(miss), output=Decimal(output)),
         purpose=purpose,
+        turn=int(turn),
+        forecast=_forecast(*said),
+    )
+
+
+def _forecast(prompt: str | None, cached: str, dollars: str | None, low: str, high: str) -> Forecast | None:
+    if prompt is None:
+        return None
+    return Forecast(
+        prompt_tokens=int(prompt),
+        cached_tokens=int(cached),
+        dollars=None if dollars is None else Decimal(dollars),
+        output_low=int(low),
+        output_high=int(high),
     )
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from dsterm.core.models import Cost, Usage
+from dsterm.core.models import Cost, Forecast, Usage
 
 
 class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     """One request: where and when, what served it, what it used (None: not known) and cost (None: not known).
 
-    `purpose` is what it was for beside the conversation, empty for a step of it.
+    `purpose` is what it was for beside the conversation, empty for a step of it. `turn` is the number of the event that began
+    its turn, 0 where there was none; `forecast` is what was said of it before it was sent.
     """
 
     session: str
@@ -31,16 +32,22 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage | None
     cost: Cost | None
     purpose: str = ""
+    turn: int = 0
+    forecast: Forecast | None = None
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """Which requests are meant; None doesn't narrow. `since` is inclusive, `before` is not; demo requests only on demand."""
+    """Which requests are meant; None doesn't narrow. `since` is inclusive, `before` is not; demo requests only on demand.
+
+    `newest` takes only so many of them, the last ones.
+    """
 
     session: str | None = None
     folder: Path | None = None
     since: datetime | None = None
     before: datetime | None = None
     with_demo: bool = False
+    newest: int | None = None
 
 
 class Grouping(StrEnum):

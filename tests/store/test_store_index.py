@@ -12,7 +12,7 @@ import pytest
 
 from dsterm.core.errors import DiskError
 from dsterm.core.events import AsideEnded, Envelope, Event, StepEnded, StepStarted, TurnStarted
-from dsterm.core.models import Cost, ThinkingMode, Usage
+from dsterm.core.models import Cost, Forecast, ThinkingMode, Usage
 from dsterm.core.provider import StopReason
 from dsterm.store.index import Index
 from dsterm.store.ledger import Asked, Grouping
@@ -247,3 +247,40 @@ def test_an_index_of_the_version_before_is_made_again(desk: Desk) -> None:
     connection.executescript("ALTER TABLE steps DROP COLUMN purpose; PRAGMA user_version = 1;")
     connection.close()
     assert desk.again().totals().cost == COST
+
+
+SAID = Forecast(prompt_tokens=99, cached_tokens=64, dollars=Decimal("0.000123"), output_low=3, output_high=9)
+
+
+def said_step(said: Forecast | None) -> list[Event]:
+    return [
+        StepStarted(provider="novita", model="pro", mode=ThinkingMode.THINK, forecast=said),
+        StepEnded(stop=StopReason.STOP, model="pro", usage=USAGE, cost=COST),
+    ]
+
+
+def test_what_was_forecast_of_a_request_and_its_turn_are_kept_with_it(desk: Desk) -> None:
+    events = [TurnStarted(prompt="x"), *said_step(SAID), *said_step(None), TurnStarted(prompt="y"), *said_step(SAID)]
+    desk.write("a", events)
+    booked = desk.index.steps()
+    assert [(row.turn, row.forecast) for row in booked] == [(1, SAID), (1, None), (6, SAID)]
+    desk.index.rebuild()
+    assert desk.index.steps() == booked
+
+
+def test_the_newest_requests_come_in_their_order_and_wait_for_no_log(desk: Desk) -> None:
+    desk.write("a", step() * 5)
+    desk.write("b", step(), at=AT + timedelta(minutes=5), book=False)
+    assert [row.seq for row in desk.index.recent(2)] == [8, 10]
+    desk.index.catch_up()
+    assert [row.session for row in desk.index.recent(2)] == ["a", "b"]
+    assert [row.session for row in desk.index.steps(Asked(newest=2))] == ["a", "b"]
+
+
+def test_catching_up_forgets_what_is_gone(desk: Desk, tmp_path: Path) -> None:
+    desk.write("a", step())
+    desk.index.catch_up()
+    (tmp_path / "state" / "sessions" / "a.jsonl").unlink()
+    again = desk.again()
+    again.catch_up()
+    assert again.recent(9) == []
