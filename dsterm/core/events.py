@@ -20,6 +20,7 @@ from dsterm.core.command_events import (
     UserCommandEnded,
     UserCommandStarted,
 )
+from dsterm.core.context_events import Compacted, OriginalsRestored, ResultsPruned
 from dsterm.core.delta_events import (
     MessageProgress,
     ReasoningDelta,
@@ -238,6 +239,10 @@ Event = (
     | ChangesSaved
     | Undone
     | Rewound
+    | ResultsPruned
+    | Compacted
+    | OriginalsRestored
+    | RepoChanged
     | JobChanged
     | UserCommandStarted
     | UserCommandEnded

@@ -20,6 +20,7 @@ from dsterm.core.command_events import (
 )
 from dsterm.core.command_plan import Confinement
 from dsterm.core.commands import Job, JobState
+from dsterm.core.context_events import Compacted, OriginalsRestored, ResultsPruned
 from dsterm.core.diff import diff_texts
 from dsterm.core.events import Envelope, Event
 from dsterm.core.messages import AssistantMessage, Pack, ToolCall
@@ -101,6 +102,16 @@ SAMPLES: list[Event] = [
     events.PermissionModeChanged(mode=PermissionMode.PLAN),
     repo_events.RepoAttached(pack=Pack(digest="0" * 64, source=".")),
     repo_events.RepoDetached(digest="0" * 64),
+    ResultsPruned(call_ids=("c1",), tokens=4_000, is_automatic=True),
+    Compacted(summary="s", keeps=2, tokens_before=61_000, tokens_after=8_000, focus="f", dollars=Decimal("0.0012")),
+    OriginalsRestored(tokens=61_000),
+    repo_events.RepoChanged(
+        digest="0" * 64,
+        files=(repo_events.ChangedFile(path="b.py", before="1" * 40, after="2" * 40, old_path="a.py", added=1),),
+        text="[1 file changed]",
+        tokens=4,
+        is_partial=True,
+    ),
     events.TasksChanged(tasks=(Task(content="t", state=TaskState.COMPLETED),)),
     CheckpointSaved(call_id="c1", files=(SAVED, SavedFile(path="b.py")), new_folders=("src",)),
     ChangesSaved(call_id="c1", files=(SAVED,)),
