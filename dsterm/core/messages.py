@@ -20,9 +20,13 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserMessage(msgspec.Struct, frozen=True, kw_only=True, tag="user"):
-    """What the user said, with what dsterm added for the model."""
+    """What the user said, with what dsterm added for the model.
+
+    `repo` is the digest of the pack whose later changes it tells, where it does; it goes out with that pack.
+    """
 
     text: str
+    repo: str = ""
 
 
 class AssistantMessage(msgspec.Struct, frozen=True, kw_only=True, tag="assistant"):

@@ -34,7 +34,7 @@ from dsterm.core.events import (
 from dsterm.core.messages import Message, Pack, ToolMessage, UserMessage
 from dsterm.core.models import PermissionMode, ThinkingMode, Usage
 from dsterm.core.provider import StopReason
-from dsterm.core.repo_events import RepoAttached, RepoDetached
+from dsterm.core.repo_events import RepoAttached, RepoChanged, RepoDetached
 from dsterm.core.tools import Effect, Outcome, Task, ToolResult
 from dsterm.core.wire_events import FellBack, Intervened
 from dsterm.engine.branch import on_branch
@@ -124,6 +124,7 @@ class Session:
                 self.messages.append(UserMessage(text=text))
                 self.turn_dollars, self.is_turn_estimate = Decimal(0), False
             case Steered():
+                self.has_read |= holds_data(event.note)
                 text = f"{event.note}\n\n{event.text}" if event.note else event.text
                 self.messages.append(UserMessage(text=text))
             case Intervened(nudge=nudge) if nudge:
@@ -139,11 +140,8 @@ class Session:
             case UserCommandEnded() if event.is_shared:
                 self.messages.append(UserMessage(text=shared_output(event)))
                 self.has_read = True
-            case RepoAttached():
-                self.messages.append(event.pack)
-                self.has_read = True
-            case RepoDetached():
-                self._detach(event.digest)
+            case RepoAttached() | RepoChanged() | RepoDetached():
+                self._apply_repo(event)
             case StepStarted():
                 self._note_sent(event)
             case StepEnded():
@@ -154,6 +152,17 @@ class Session:
                 self.tasks = event.tasks
             case _:
                 self._choose(event)
+
+    def _apply_repo(self, event: RepoAttached | RepoChanged | RepoDetached) -> None:
+        match event:
+            case RepoAttached():
+                self.messages.append(event.pack)
+                self.has_read = True
+            case RepoChanged():
+                self.messages.append(UserMessage(text=event.text, repo=event.digest))
+                self.has_read = True
+            case RepoDetached():
+                self._detach(event.digest)
 
     def _apply_aside(self, event: Event, at: datetime) -> None:
         """Fold in an event of a branch that was left: it was paid for, and what was chosen stays chosen."""
@@ -195,8 +204,8 @@ class Session:
         self.sent = _sent(event, len(self.messages))
 
     def _detach(self, digest: str) -> None:
-        """Caches have only what stood ahead of it."""
-        is_gone = [isinstance(message, Pack) and message.digest == digest for message in self.messages]
+        """It goes, and what was told of its changes with it. Caches have only what stood ahead of it."""
+        is_gone = [_is_of(message, digest) for message in self.messages]
         ahead = is_gone.index(True) if True in is_gone else len(is_gone)
         self.messages = [message for message, is_out in zip(self.messages, is_gone, strict=True) if not is_out]
         self.kept = {place: kept.cut(ahead) for place, kept in self.kept.items()}
@@ -237,6 +246,17 @@ class Session:
 
 def _sent(event: StepStarted, messages: int) -> Sent:
     return Sent(provider=event.provider, model=event.model, mode=event.mode, messages=messages, digest=event.digest)
+
+
+def _is_of(message: Message, digest: str) -> bool:
+    """Whether `message` is the pack `digest`, or tells of its changes."""
+    match message:
+        case Pack():
+            return message.digest == digest
+        case UserMessage():
+            return message.repo == digest
+        case _:
+            return False
 
 
 def _brings_words(effects: frozenset[Effect] | None, result: ToolResult) -> bool:
