@@ -9,18 +9,13 @@ from decimal import Decimal
 import msgspec
 from msgspec.structs import replace
 
+from dsterm.context.prompt_count import PromptCounter, count_prompt, effort_tokens
 from dsterm.context.window import LEAST_OUTPUT, WindowParts, output_room
-from dsterm.core.messages import AssistantMessage, Message, Pack, ToolMessage, UserMessage
+from dsterm.core.messages import AssistantMessage, Message, Pack
 from dsterm.core.models import Forecast, ModelCard, PrefixLoss, ThinkingMode, Usage
 from dsterm.core.pricing import prompt_cost
 from dsterm.core.services import TokenCounter
-from dsterm.core.tools import ToolSpec
 
-_START_TOKENS = 4
-_MESSAGE_TOKENS = 2
-_TOOLS_TOKENS = 222
-_CALL_TOKENS = 52
-_EFFORT_TOKENS = {ThinkingMode.NON_THINK: 0, ThinkingMode.THINK: 0, ThinkingMode.THINK_MAX: 92}
 _CACHE_UNIT = 64
 
 CACHE_AGE = timedelta(hours=3)
@@ -70,20 +65,14 @@ class PackQuote(msgspec.Struct, frozen=True, kw_only=True):
     fits: bool
 
 
-def count_prompt(parts: WindowParts, counter: TokenCounter) -> int:
-    """Tokens of the whole prompt by our own count: text, tools and the template around them."""
-    tokens = _START_TOKENS + _EFFORT_TOKENS[parts.mode] + counter.count(parts.system)
-    return tokens + _count_tools(parts.tools, counter) + _count_messages(parts.messages, parts.mode, counter)
-
-
 def estimate_prompt(parts: WindowParts, counter: TokenCounter, last: LastRequest | None = None) -> int:
     """Tokens of the prompt: the server's count of the last request and our count of what came since, where that can be told
     apart; else our own count. Give `last` only if its messages still stand at the front, unchanged.
     """
     if last is None or last.usage.is_estimate or _drops_reasoning(last.mode) != _drops_reasoning(parts.mode):
         return count_prompt(parts, counter)
-    effort = _EFFORT_TOKENS[parts.mode] - _EFFORT_TOKENS[last.mode]
-    new = _count_messages(parts.messages[last.messages :], parts.mode, counter)
+    effort = effort_tokens(parts.model, parts.mode) - effort_tokens(parts.model, last.mode)
+    new = PromptCounter(counter).count_messages(replace(parts, messages=parts.messages[last.messages :]))
     return max(0, last.usage.prompt_tokens + effort + new)
 
 
@@ -142,31 +131,6 @@ def _likely_cached(parts: WindowParts, counter: TokenCounter, kept: Kept, loss: 
 def _first_answer(messages: tuple[Message, ...]) -> int:
     places = (place for place, message in enumerate(messages) if isinstance(message, AssistantMessage))
     return next(places, len(messages))
-
-
-def _count_tools(tools: tuple[ToolSpec, ...], counter: TokenCounter) -> int:
-    if not tools:
-        return 0
-    texts = (f"{tool.name} {tool.description} {bytes(tool.parameters).decode()}" for tool in tools)
-    return _TOOLS_TOKENS + sum(counter.count(text) for text in texts)
-
-
-def _count_messages(messages: Iterable[Message], mode: ThinkingMode, counter: TokenCounter) -> int:
-    return sum(_MESSAGE_TOKENS + _count_message(message, mode, counter) for message in messages)
-
-
-def _count_message(message: Message, mode: ThinkingMode, counter: TokenCounter) -> int:
-    match message:
-        case Pack():
-            return message.tokens
-        case UserMessage():
-            return counter.count(message.text)
-        case ToolMessage():
-            return counter.count(message.content)
-        case AssistantMessage():
-            reasoning = 0 if _drops_reasoning(mode) else counter.count(message.reasoning)
-            calls = sum(_CALL_TOKENS + counter.count(call.name + call.arguments) for call in message.tool_calls)
-            return counter.count(message.content) + reasoning + calls
 
 
 def _drops_reasoning(mode: ThinkingMode) -> bool:

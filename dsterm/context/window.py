@@ -10,7 +10,7 @@ from dsterm.context.valid_history import repair_history
 from dsterm.core.errors import ContextOverflow
 from dsterm.core.messages import AssistantMessage, Message, Pack, RequestMessage, ToolMessage, UserMessage
 from dsterm.core.models import ModelCard, ThinkingMode
-from dsterm.core.provider import Request
+from dsterm.core.provider import Request, ResponseFormat
 from dsterm.core.tools import ToolSpec
 
 __all__ = ["WindowParts", "build_request", "output_room", "repair_history"]
@@ -22,7 +22,9 @@ LEAST_OUTPUT = 1_024
 
 
 class WindowParts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request is made of; `max_output` is the user's cap on the answer in tokens."""
+    """What a request is made of; `max_output` is the user's cap on the answer in tokens, `response_format` what the provider is
+    asked for.
+    """
 
     system: str
     tools: tuple[ToolSpec, ...]
@@ -30,6 +32,7 @@ class WindowParts(msgspec.Struct, frozen=True, kw_only=True):
     model: ModelCard
     mode: ThinkingMode
     max_output: int
+    response_format: ResponseFormat | None = None
 
 
 def build_request(parts: WindowParts, prompt_tokens: int, load_pack: Callable[[str], str]) -> Request:

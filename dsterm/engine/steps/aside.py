@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 from msgspec.structs import replace
 
-from dsterm.context.forecast import count_prompt
+from dsterm.context.prompt_count import count_prompt
 from dsterm.context.window import WindowParts, build_request
 from dsterm.core.delta_events import WorkProgress
 from dsterm.core.errors import ContextOverflow, ProviderError, UsageError
