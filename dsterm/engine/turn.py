@@ -7,29 +7,29 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from dsterm.context.data_marks import holds_data
+from dsterm.context.data_marks import own_words
 from dsterm.core.commands import Job
 from dsterm.core.errors import DstermError
 from dsterm.core.events import NoticeLevel, Steered, TurnEnd, TurnEnded, TurnStarted
-from dsterm.core.models import PermissionMode
 from dsterm.core.provider import Request
-from dsterm.engine.branch import branch
 from dsterm.engine.calls.deciding import may_run_in_the_open
 from dsterm.engine.check_loop import CheckLoop
 from dsterm.engine.live import LiveSession
 from dsterm.engine.masked_words import masked_words
-from dsterm.engine.planning import PLAN_NOTE, PLAN_OVER_NOTE
+from dsterm.engine.mentioning.resolved import Resolved, resolve_mentions
 from dsterm.engine.steps.following import after_step
 from dsterm.engine.steps.requests import next_request
 from dsterm.engine.steps.rules import check_caps
 from dsterm.engine.steps.step import run_step
-from dsterm.engine.steps.structured import asked_format, format_note
+from dsterm.engine.steps.structured import asked_format
+from dsterm.engine.turn_note import turn_note
 from dsterm.engine.typed_keys import settle_keys
-from dsterm.engine.undoing.undo_words import model_note
 
 
-async def run_turn(live: LiveSession, prompt: str, data: str = "") -> TurnEnded:
+async def run_turn(live: LiveSession, prompt: str, data: str = "", *, is_typed: bool = False) -> TurnEnded:
     """Answer `prompt`; how the turn ended. `data` goes to the model with it and is not shown as the user's words.
+
+    `is_typed`: the user wrote the prompt, so what it mentions with `@` is meant, read and sent with it.
 
     Events go out through `live`; nothing is raised for what a provider, a tool or the user does.
     """
@@ -40,7 +40,7 @@ async def run_turn(live: LiveSession, prompt: str, data: str = "") -> TurnEnded:
         return settled
     mode = live.turn_mode
     try:
-        await _begin(live, settled, data)
+        await _begin(live, settled, data, is_typed=is_typed)
         ended = await _checked_steps(live)
         live.repo = await live.parts.repo_state()
     except DstermError as error:
@@ -56,13 +56,17 @@ async def run_turn(live: LiveSession, prompt: str, data: str = "") -> TurnEnded:
     return ended
 
 
-async def _begin(live: LiveSession, prompt: str, data: str) -> None:
+async def _begin(live: LiveSession, prompt: str, data: str, *, is_typed: bool) -> None:
     """Begin the turn; one that is stopped before anything else has begun all the same, and its prompt is not lost."""
+    mentioned = Resolved()
     try:
         live.repo = await live.parts.repo_state()
+        if is_typed:
+            mentioned = await resolve_mentions(live, prompt)
     finally:
-        note = "\n\n".join(filter(None, (_note(live), data)))
-        live.emit(TurnStarted(prompt=prompt, note=note, mode=live.turn_mode))
+        note = "\n\n".join(filter(None, (_note(live), data, mentioned.note)))
+        live.emit(TurnStarted(prompt=prompt, note=note, mode=live.turn_mode, mentions=mentioned.mentions))
+        mentioned.tell(live)
 
 
 async def _checked_steps(live: LiveSession) -> TurnEnded:
@@ -79,9 +83,12 @@ async def _checked_steps(live: LiveSession) -> TurnEnded:
 async def _steps(live: LiveSession) -> TurnEnded:
     steps = 0
     while True:
-        for text in live.steering:
-            live.emit(Steered(text=masked_words(live, text)))
-        live.steering.clear()
+        while live.steering:
+            text = masked_words(live, live.steering[0])
+            mentioned = await resolve_mentions(live, text)
+            del live.steering[0]
+            live.emit(Steered(text=text, note=mentioned.note, mentions=mentioned.mentions))
+            mentioned.tell(live)
         stop = check_caps(live, steps)
         if stop is not None:
             return stop
@@ -102,37 +109,3 @@ def _formed(live: LiveSession, request: Request) -> Request:
     if live.answer_format is None:
         return request
     return replace(request, response_format=asked_format(live.answer_format, live.provider))
-
-
-def _note(live: LiveSession) -> str:
-    """What the model should know before this prompt: where it is, once; what was undone; that plan mode began or ended."""
-    conversation = branch(live.journal.envelopes)
-    said = [envelope.event.note for envelope in conversation if isinstance(envelope.event, TurnStarted)]
-    notes = [model_note(conversation)]
-    notes += [_job_note(job) for job in live.ended_jobs]
-    live.ended_jobs.clear()
-    if not said:
-        notes.insert(0, live.parts.note(live.repo))
-    if live.answer_format is not None:
-        notes.append(format_note(live.answer_format))
-    if not live.only_reads:
-        notes.append(_plan_note(said, is_planning=live.permission_mode is PermissionMode.PLAN))
-    return "\n".join(note for note in notes if note)
-
-
-def _plan_note(said: list[str], *, is_planning: bool) -> str:
-    """That plan mode began or ended since the last of the notes that were `said`; empty when neither did."""
-    own = [note for note in said if not holds_data(note)]
-    was_planning = next((PLAN_NOTE in note for note in reversed(own) if _is_about_plans(note)), False)
-    if is_planning == was_planning:
-        return ""
-    return PLAN_NOTE if is_planning else PLAN_OVER_NOTE
-
-
-def _job_note(job: Job) -> str:
-    ending = f"exit code {job.exit_code}" if job.exit_code is not None else job.state.value
-    return f'[Job {job.id} in the background is over: {ending}. job(id="{job.id}", action="read") shows its output.]'
-
-
-def _is_about_plans(text: str) -> bool:
-    return PLAN_NOTE in text or PLAN_OVER_NOTE in text
