@@ -112,6 +112,7 @@ class LiveSession:
             if not isinstance(envelope.event, DELTAS):
                 self._fold(envelope)
                 self.totals.take(envelope.event)
+                self.parts.past.take(self.journal.session_id, envelope)
             if self.listener is not None:
                 self.listener(envelope)
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from dsterm.context.repo_pack import BuiltPack
 from dsterm.core.commands import CommandRunner
 from dsterm.core.config import Config
+from dsterm.core.errors import UsageError
 from dsterm.core.models import ProviderCard
 from dsterm.core.provider import Provider
 from dsterm.core.services import Clock, TokenCounter
 from dsterm.core.workspace import Workspace
+from dsterm.engine.forecasting.past import PastRequests
 from dsterm.llm.catalog import Catalog
 from dsterm.store.index import Index
 from dsterm.store.packs import PackFolder
@@ -85,3 +88,16 @@ class EngineParts:
     can_ask: bool = True
     interrupted: tuple[str, ...] = ()
     patience: Patience = Patience()
+
+    @cached_property
+    def past(self) -> PastRequests:
+        """The requests before those of now, one and the same model being known by its alias wherever it is."""
+
+        def family(provider: str, model: str) -> str:
+            try:
+                card = self.catalog.model(provider, model)
+            except UsageError:
+                return model
+            return card.alias or card.id
+
+        return PastRequests(family)

@@ -7,8 +7,6 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from dsterm.context.data_marks import own_words
-from dsterm.core.commands import Job
 from dsterm.core.errors import DstermError
 from dsterm.core.events import NoticeLevel, Steered, TurnEnd, TurnEnded, TurnStarted
 from dsterm.core.provider import Request
@@ -64,7 +62,8 @@ async def _begin(live: LiveSession, prompt: str, data: str, *, is_typed: bool) -
         if is_typed:
             mentioned = await resolve_mentions(live, prompt)
     finally:
-        note = "\n\n".join(filter(None, (_note(live), data, mentioned.note)))
+        note = "\n\n".join(filter(None, (turn_note(live), data, mentioned.note)))
+        live.ended_jobs.clear()
         live.emit(TurnStarted(prompt=prompt, note=note, mode=live.turn_mode, mentions=mentioned.mentions))
         mentioned.tell(live)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dsterm.context.data_marks import holds_data
+from dsterm.context.data_marks import own_words
 from dsterm.core.commands import Job
 from dsterm.core.events import TurnStarted
 from dsterm.core.models import PermissionMode

@@ -12,6 +12,7 @@ from dsterm.core.errors import UsageError
 from dsterm.core.events import TurnEnd, TurnEnded
 from dsterm.core.models import Forecast, ModelCard, PrefixLoss, ThinkingMode
 from dsterm.core.provider import Request
+from dsterm.engine.forecasting.bands import with_band
 from dsterm.engine.live import LiveSession
 from dsterm.engine.session import Place
 from dsterm.policy.budget import allowance
@@ -40,7 +41,7 @@ def next_request(live: LiveSession) -> PlannedRequest | TurnEnded:
     request = build_request(parts, forecast.prompt_tokens, live.load_pack)
     cap = request.max_tokens if allowed.output_cap is None else min(request.max_tokens, allowed.output_cap)
     request = replace(request, max_tokens=cap, placeholder=live.learned.placeholder(request.model.provider))
-    return PlannedRequest(request, forecast, allowed.warning)
+    return PlannedRequest(request, with_band(live, forecast, request.model, request.mode), allowed.warning)
 
 
 def forecast_next(live: LiveSession, model: ModelCard | None = None, mode: ThinkingMode | None = None) -> Forecast:
