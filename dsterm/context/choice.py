@@ -143,15 +143,15 @@ def _folder_levels(by_path: Mapping[str, Level]) -> Callable[[str], Level | None
     given = {path: level for path, level in by_path.items() if not path or path.endswith("/")}
     if not given:
         return None
-    known: dict[str, Level | None] = {"": given.get("")}
+    known: dict[str, Level | None] = {"": None, **given}
 
     def of_folder(folder: str) -> Level | None:
-        if folder in known:
-            return known[folder]
-        level = given.get(folder)
-        if level is None:
-            level = of_folder(_above(folder))
-        known[folder] = level
-        return level
+        # No recursion: in git objects folders may be nested deeper than any file system allows.
+        passed: list[str] = []
+        while folder not in known:
+            passed.append(folder)
+            folder = _above(folder)
+        known.update(dict.fromkeys(passed, known[folder]))
+        return known[folder]
 
     return lambda path: of_folder(path[: path.rfind("/") + 1])

@@ -77,15 +77,21 @@ class FileKinds:
 
     def _folder(self, folder: str) -> str:
         """What the nearest telling folder above makes of its files."""
-        found = self._folders.get(folder)
-        if found is None:
-            above, _, name = folder.rpartition("/")
-            small = name.casefold()
-            if small in _TEST_FOLDERS:
-                found = Preset.TESTS.value
-            elif small in _DOC_FOLDERS:
-                found = Preset.DOCS.value
-            else:
-                found = self._folder(above)
-            self._folders[folder] = found
+        passed: list[str] = []
+        at = folder
+        while (found := self._folders.get(at)) is None:
+            passed.append(at)
+            at, _, name = at.rpartition("/")
+            kind = _folder_kind(name.casefold())
+            if kind:
+                self._folders[passed[-1]] = kind
+                at = passed[-1]
+        self._folders.update(dict.fromkeys(passed, found))
         return found
+
+
+def _folder_kind(name: str) -> str:
+    """What a folder of this name, in small letters, makes of its files."""
+    if name in _TEST_FOLDERS:
+        return Preset.TESTS.value
+    return Preset.DOCS.value if name in _DOC_FOLDERS else _OTHER

@@ -1,0 +1,49 @@
+"""What to leave out so that the rest fits: a few folders or files that come to enough, and to little more."""
+
+from __future__ import annotations
+
+from dsterm.tui.attach.folders import Folder
+from dsterm.tui.attach.tree import AttachTree, span
+
+_MOST = 3
+_NEAR = 1.3
+_LEAST_SHARE = 0.01
+"""What comes to less of the whole is not worth naming."""
+
+
+def what_to_leave_out(tree: AttachTree, tokens: int) -> list[Folder | int]:
+    """Up to three folders or files that come to at least `tokens` together, the largest first; none where no three do."""
+    total = tree.total().tokens
+    candidates = [(size, target) for size, target in _candidates(tree) if size >= total * _LEAST_SHARE and size < total]
+    candidates.sort(key=lambda candidate: -candidate[0])
+    chosen: list[Folder | int] = []
+    missing = tokens
+    while missing > 0 and candidates and len(chosen) < _MOST:
+        size, target = _next(candidates, missing, is_last=len(chosen) == _MOST - 1)
+        chosen.append(target)
+        missing -= size
+        candidates = [(each, other) for each, other in candidates if not _overlap(span(target), span(other))]
+    return chosen if missing <= 0 else []
+
+
+def _next(candidates: list[tuple[int, Folder | int]], missing: int, *, is_last: bool) -> tuple[int, Folder | int]:
+    """The smallest that is enough, if it is little more or the last there may be; else the largest that is too small."""
+    enough = [candidate for candidate in candidates if candidate[0] >= missing]
+    if enough and (is_last or enough[-1][0] <= missing * _NEAR or enough[-1] is candidates[-1]):
+        return enough[-1]
+    return candidates[len(enough)] if len(enough) < len(candidates) else enough[-1]
+
+
+def _candidates(tree: AttachTree) -> list[tuple[int, Folder | int]]:
+    found: list[tuple[int, Folder | int]] = []
+    for folder in tree.root.walk():
+        whole = tree.tokens_in(folder) if folder.parent is not None else -1
+        if whole > 0:
+            found.append((whole, folder))
+        # A folder says more than the one file in it.
+        found.extend((size, number) for number in folder.files if (size := tree.tokens_in(number)) != whole)
+    return found
+
+
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
