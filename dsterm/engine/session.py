@@ -11,10 +11,12 @@ from decimal import Decimal
 
 import msgspec
 
+from dsterm.context.compaction import compacted, pruned, shared_front
 from dsterm.context.data_marks import holds_data
 from dsterm.context.forecast import Kept, LastRequest
 from dsterm.context.shared_output import shared_output
 from dsterm.core.command_events import CheckEnded, UserCommandEnded
+from dsterm.core.context_events import Compacted, OriginalsRestored, ResultsPruned
 from dsterm.core.events import (
     AsideEnded,
     Envelope,
@@ -35,15 +37,11 @@ from dsterm.core.messages import Message, Pack, ToolMessage, UserMessage
 from dsterm.core.models import PermissionMode, ThinkingMode, Usage
 from dsterm.core.provider import StopReason
 from dsterm.core.repo_events import RepoAttached, RepoChanged, RepoDetached
-from dsterm.core.tools import Effect, Outcome, Task, ToolResult
+from dsterm.core.tools import Effect, Task
 from dsterm.core.wire_events import FellBack, Intervened
 from dsterm.engine.branch import on_branch
-
-_READING = frozenset({Effect.READ, Effect.INSPECT, Effect.EXECUTE, Effect.OUTSIDE})
-"""Effects that bring words of other people's into the conversation."""
-
-_NOT_RUN = frozenset({Outcome.REFUSED, Outcome.CANCELLED})
-
+from dsterm.engine.foreign_words import brings_words
+from dsterm.engine.originals import Originals
 
 _WHOLE = frozenset({StopReason.STOP, StopReason.TOOL_CALLS, StopReason.LENGTH, StopReason.CONTENT_FILTER})
 """Ends of an answer that the next request repeats as the model wrote it, so that it too comes from the cache."""
@@ -86,6 +84,8 @@ class Session:
         self.last_usage: Usage | None = None
         self.last_request: LastRequest | None = None
         self.kept: dict[Place, Kept] = {}
+        self.originals: Originals[Place] = Originals()
+        self.words: list[list[UserMessage]] = []
         self.messages_at_last_step = 0
         self.dollars: Decimal | None = Decimal(0)
         self.demo_dollars = Decimal(0)
@@ -108,6 +108,11 @@ class Session:
         """What is attached now."""
         return tuple(message for message in self.messages if isinstance(message, Pack))
 
+    @property
+    def newest_words(self) -> list[UserMessage]:
+        """The messages of the newest prompt and of what was said to its turn since."""
+        return self.words[-1] if self.words else []
+
     def call_ids(self) -> set[str]:
         """The ids of all tool calls so far, on every branch; a new call needs another one."""
         return set(self._call_ids)
@@ -121,12 +126,12 @@ class Session:
                 self._has_own_mode = event.mode is not None
                 self.has_read |= holds_data(event.note)
                 text = f"{event.note}\n\n{event.prompt}" if event.note else event.prompt
-                self.messages.append(UserMessage(text=text))
+                self.words.append([])
+                self._say(text)
                 self.turn_dollars, self.is_turn_estimate = Decimal(0), False
             case Steered():
                 self.has_read |= holds_data(event.note)
-                text = f"{event.note}\n\n{event.text}" if event.note else event.text
-                self.messages.append(UserMessage(text=text))
+                self._say(f"{event.note}\n\n{event.text}" if event.note else event.text)
             case Intervened(nudge=nudge) if nudge:
                 self.messages.append(UserMessage(text=nudge))
             case MessageAdded():
@@ -135,13 +140,15 @@ class Session:
             case ToolRequested():
                 self._effects[event.call.id] = frozenset(event.effects) if event.plan else None
             case ToolEnded():
-                self.has_read |= _brings_words(self._effects.pop(event.id, None), event.result)
+                self.has_read |= brings_words(self._effects.pop(event.id, None), event.result)
                 self.messages.append(ToolMessage(call_id=event.id, content=event.result.content))
             case UserCommandEnded() if event.is_shared:
                 self.messages.append(UserMessage(text=shared_output(event)))
                 self.has_read = True
             case RepoAttached() | RepoChanged() | RepoDetached():
                 self._apply_repo(event)
+            case ResultsPruned() | Compacted() | OriginalsRestored():
+                self._apply_compaction(event)
             case StepStarted():
                 self._note_sent(event)
             case StepEnded():
@@ -152,6 +159,35 @@ class Session:
                 self.tasks = event.tasks
             case _:
                 self._choose(event)
+
+    def _say(self, text: str) -> None:
+        message = UserMessage(text=text)
+        self.messages.append(message)
+        if self.words:
+            self.words[-1].append(message)
+
+    def _apply_compaction(self, event: ResultsPruned | Compacted | OriginalsRestored) -> None:
+        match event:
+            case ResultsPruned():
+                self._replace(pruned(self.messages, event.call_ids))
+            case Compacted():
+                self._replace(compacted(self.messages, event.keeps, self.newest_words, event.summary))
+            case OriginalsRestored():
+                former = self.originals.take()
+                if former is not None:
+                    self._stand([*former.messages, *self.messages[former.now :]])
+                    # Of what comes back the caches likely still have what they had.
+                    self.kept |= former.kept
+
+    def _replace(self, messages: list[Message]) -> None:
+        self.originals.add(self.messages, len(messages), self.kept)
+        self._stand(messages)
+
+    def _stand(self, messages: list[Message]) -> None:
+        """Let `messages` stand for what is there. Caches have what both begin with."""
+        ahead = shared_front(self.messages, messages)
+        self.kept = {place: kept.cut(ahead) for place, kept in self.kept.items()}
+        self.messages, self.last_request = messages, None
 
     def _apply_repo(self, event: RepoAttached | RepoChanged | RepoDetached) -> None:
         match event:
@@ -210,6 +246,7 @@ class Session:
         self.messages = [message for message, is_out in zip(self.messages, is_gone, strict=True) if not is_out]
         self.kept = {place: kept.cut(ahead) for place, kept in self.kept.items()}
         self.last_request = None
+        self.originals.drop(lambda message: _is_of(message, digest))
 
     def _book(self, event: StepEnded, at: datetime) -> None:
         if event.usage is None:
@@ -257,10 +294,3 @@ def _is_of(message: Message, digest: str) -> bool:
             return message.repo == digest
         case _:
             return False
-
-
-def _brings_words(effects: frozenset[Effect] | None, result: ToolResult) -> bool:
-    """Whether a call may have told of what others wrote; one that could not be planned quotes the lines that it missed."""
-    if result.outcome in _NOT_RUN and not (result.job or result.seconds):
-        return False
-    return effects is None or bool(effects & _READING)
