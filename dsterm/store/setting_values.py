@@ -35,6 +35,7 @@ _ALLOWED = {
     "theme": "the name of a theme",
     "base_url": "an address that begins with https:// or http://, without a user or password in it",
     "budget": "US dollars, more than 0",
+    "ask_above": "US dollars, 0 for never",
     "max_turns": "a whole number of at least 1",
     "max_steps": "a whole number of at least 1",
     "max_output": f"tokens, a whole number from 1 to {_MOST_OUTPUT:,}",
@@ -44,6 +45,7 @@ _ALLOWED = {
     "disallowed_tools": "a list of tool names",
     "sandbox": "true or false",
     "sandbox_network": "true or false",
+    "allow_urls": "true or false",
     "mask_secrets": "true or false",
     "command_timeout": f"seconds, a whole number from 1 to {_LONGEST_TIMEOUT:,}",
     "checks": "a list of commands, one line each, without control characters",
@@ -101,6 +103,8 @@ def _is_usable(key: str, value: object) -> bool:
     match key, value:
         case ("budget", Decimal() as dollars):
             return dollars.is_finite() and dollars > 0
+        case ("ask_above", Decimal() as dollars):
+            return dollars.is_finite() and dollars >= 0
         case ("max_output", int() as tokens):
             return 1 <= tokens <= _MOST_OUTPUT
         case ("max_turns" | "max_steps" | "attach_cap", int() as number):

@@ -33,7 +33,7 @@ def next_request(live: LiveSession) -> PlannedRequest | TurnEnded:
     ContextOverflow when it doesn't fit the window, DiskError when an attached pack is gone.
     """
     forecast = forecast_next(live)
-    parts = _window_parts(live, live.card(live.model), live.sending_mode)
+    parts = window_parts(live, live.card(live.model), live.sending_mode)
     budget = None if live.provider.is_demo else live.parts.config.budget
     allowed = allowance(budget, live.totals.dollars, forecast.prompt_tokens, parts.model.price)
     if allowed.stop:
@@ -56,9 +56,9 @@ def forecast_next(live: LiveSession, model: ModelCard | None = None, mode: Think
     if forecast is None:
         if len(live.forecasts) > 8:
             live.forecasts.clear()
-        parts = _window_parts(live, model, mode)
+        parts = window_parts(live, model, mode)
         head = head_marks(parts.system, parts.tools, live.answer_format, placeholder)
-        losses = [(one, _loss(live, place, model, mode)) for place, one in kept if has_head(one.digest, head)]
+        losses = [(one, prefix_loss(live, place, model, mode)) for place, one in kept if has_head(one.digest, head)]
         forecast = forecast_request(parts, live.parts.counter, session.last_request, losses)
         live.forecasts[key] = forecast
     return forecast
@@ -77,8 +77,8 @@ def context_tokens(live: LiveSession) -> tuple[int, bool]:
 def switch_note(live: LiveSession) -> str:
     """What the unsent choice of another model or mode costs, empty when nothing is lost."""
     sent = live.session.sent
-    former = None if sent is None else _card(live, sent.place)
-    if sent is None or former is None or _loss(live, sent.place, live.model, live.mode) is PrefixLoss.NOTHING:
+    former = None if sent is None else card_at(live, sent.place)
+    if sent is None or former is None or prefix_loss(live, sent.place, live.model, live.mode) is PrefixLoss.NOTHING:
         return ""
     after = forecast_next(live)
     before = forecast_next(live, former, sent.mode)
@@ -100,22 +100,24 @@ def _kept(live: LiveSession, model: ModelCard) -> tuple[tuple[Place, Kept], ...]
     return tuple((at, one) for at, one in kept.items() if at.provider == model.provider and one.is_there(now))
 
 
-def _loss(live: LiveSession, former: Place, model: ModelCard, mode: ThinkingMode) -> PrefixLoss:
-    card = _card(live, former)
+def prefix_loss(live: LiveSession, former: Place, model: ModelCard, mode: ThinkingMode) -> PrefixLoss:
+    """What of the cache of `former` is lost to a request to `model` in `mode`."""
+    card = card_at(live, former)
     if card is None:
         return PrefixLoss.EVERYTHING
     return live.parts.catalog.prefix_loss((card, former.mode), (model, mode))
 
 
-def _card(live: LiveSession, place: Place) -> ModelCard | None:
-    """None where the catalog of today has neither that provider nor that model any more."""
+def card_at(live: LiveSession, place: Place) -> ModelCard | None:
+    """The model at `place`; None where the catalog of today has neither that provider nor that model any more."""
     try:
         return live.parts.catalog.model(place.provider, place.model)
     except UsageError:
         return None
 
 
-def _window_parts(live: LiveSession, model: ModelCard, mode: ThinkingMode) -> WindowParts:
+def window_parts(live: LiveSession, model: ModelCard, mode: ThinkingMode) -> WindowParts:
+    """What a request to `model` in `mode` is made of now."""
     return WindowParts(
         system=live.parts.system,
         tools=live.parts.toolbox.specs,
