@@ -25,6 +25,11 @@ def holds_data(text: str) -> bool:
     return f"<{_PREFIX}" in text
 
 
+def own_words(text: str) -> str:
+    """What of `text` stands before the first mark: what dsterm says itself, as nothing of others does without one."""
+    return text.partition(f"<{_PREFIX}")[0]
+
+
 def _name(text: str) -> str:
     """A hash that `text` doesn't hold, in whatever case; the next one where it does."""
     folded = text.casefold()

@@ -29,6 +29,7 @@ from dsterm.core.delta_events import (
     ToolProgress,
     WorkProgress,
 )
+from dsterm.core.mentions import Mention
 from dsterm.core.messages import AssistantMessage, ToolCall
 from dsterm.core.models import Cost, Forecast, PermissionMode, Price, ThinkingMode, Usage
 from dsterm.core.provider import Failure, LeakedMarkup, StopReason
@@ -41,19 +42,23 @@ from dsterm.core.wire_events import FellBack, Intervened, StepStalled
 
 class TurnStarted(msgspec.Struct, frozen=True, kw_only=True, tag="TurnStarted"):
     """The user sent a prompt; on disk before anything is sent. `note` is what dsterm adds for the model alone, `mode` is what
-    this turn alone is sent in; None: the mode that is chosen.
+    this turn alone is sent in; None: the mode that is chosen. `mentions` are what the prompt named, whose text is in the note.
     """
 
     prompt: str
     note: str = ""
     mode: ThinkingMode | None = None
+    mentions: tuple[Mention, ...] = ()
 
 
 class Steered(msgspec.Struct, frozen=True, kw_only=True, tag="Steered"):
-    """The user added words between two steps, or the user's checks failed. `note` is what dsterm adds for the model alone."""
+    """The user added words between two steps, or the user's checks failed. `note` is what dsterm adds for the model alone,
+    such as the text of what the words mention.
+    """
 
     text: str
     note: str = ""
+    mentions: tuple[Mention, ...] = ()
 
 
 class TurnEnd(StrEnum):

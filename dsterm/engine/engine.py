@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import TYPE_CHECKING
 
 from dsterm.context.data_marks import mark_data
 from dsterm.core.command_events import JobChanged
 from dsterm.core.commands import Job, JobState
 from dsterm.core.errors import DstermError, UsageError
 from dsterm.core.events import Envelope, NoticeLevel, TurnEnded
+from dsterm.core.mentions import Mention
 from dsterm.core.models import ModelCard, ProviderCard, ThinkingMode
 from dsterm.core.provider import ResponseFormat
 from dsterm.core.questions import Answer
@@ -33,6 +35,9 @@ from dsterm.engine.turn import run_turn
 from dsterm.engine.undoing.rewind import RewindPoint, rewind_points
 from dsterm.store.sessions import SessionSummary
 
+if TYPE_CHECKING:
+    from dsterm.engine.mentioning.weighing import Weighing
+
 
 class Engine:
     """One conversation at a time, over the rooms in `parts`.
@@ -52,6 +57,7 @@ class Engine:
         for sentence in parts.interrupted:
             self._live.notice(sentence, NoticeLevel.WARNING)
         self._is_turn_running = False
+        self._weighing: Weighing | None = None
         self._commands = BuiltinCommands(self._opening, lambda: self._live, self._switch).table()
 
     def resume(self, session_id: str) -> None:
@@ -93,7 +99,7 @@ class Engine:
         marked = mark_data("standard input", masked) if masked else ""
         if answer_format is not None:
             return self._drive.events(self._turns(lambda: run_structured(self._live, prompt, marked, answer_format)))
-        return self._drive.events(self._turns(lambda: run_turn(self._live, prompt, marked)))
+        return self._drive.events(self._turns(lambda: run_turn(self._live, prompt, marked, is_typed=True)))
 
     def answer_now(self) -> AsyncIterator[Envelope]:
         """Answer a turn that was stopped in mid-reasoning, in Non-think; a Notice says when there is none.
@@ -120,6 +126,16 @@ class Engine:
     def attach(self, source: str) -> AsyncIterator[Envelope]:
         """Attach a repository: a path or a URL, with `@REV` if wanted. Raises DstermError, unlike the command."""
         return self._drive.events(attach(self._live, source))
+
+    async def weigh(self, draft: str) -> tuple[Mention, ...]:
+        """What `draft` mentions with `@`, with the tokens it will add; nothing is asked or sent."""
+        if "@" not in draft:
+            return ()
+        if self._weighing is None:
+            from dsterm.engine.mentioning.weighing import Weighing  # noqa: PLC0415  only where something may be mentioned
+
+            self._weighing = Weighing(self._parts)
+        return await self._weighing.weigh(draft)
 
     def answer(self, question_id: str, answer: Answer) -> None:
         """Answer a question that was asked."""

@@ -21,7 +21,7 @@ from dsterm.store.paths import Paths
 from dsterm.store.setting_values import check_value, is_command, shown
 
 _MOST_BYTES = 1_000_000
-_STRICT_SWITCHES = {"sandbox": True, "sandbox_network": False, "mask_secrets": True}
+_STRICT_SWITCHES = {"sandbox": True, "sandbox_network": False, "mask_secrets": True, "allow_urls": False}
 TIGHTENING = ("permission_mode", "budget", "max_turns", "disallowed_tools", "command_timeout", *_STRICT_SWITCHES)
 """The settings that a project may make stricter; it can set no others."""
 _MOST_CHECKS = 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from dsterm.core.commands import CommandReader, CommandRunner
 from dsterm.core.errors import ToolError, WorkspaceError
@@ -23,13 +24,18 @@ from dsterm.tools.write import write_tool
 class Toolbox:
     """The tools that a model may ask for."""
 
-    def __init__(self, tools: Sequence[Tool]) -> None:
+    def __init__(self, tools: Sequence[Tool], record: ReadRecord | None = None) -> None:
         self._tools = {tool.spec.name: tool for tool in tools}
+        self._record = record or ReadRecord()
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """What the model is told, always the same bytes in the same order."""
         return tuple(tool.spec for tool in self._tools.values())
+
+    def note_read(self, path: Path, data: bytes) -> None:
+        """The model has seen `data`, the content of the file at `path` (resolved), without a tool: it may change it."""
+        self._record.note(path, data)
 
     async def prepare(self, name: str, arguments: Mapping[str, object]) -> PreparedCall:
         """Plan a call without side effects. ToolError, for the model, when the tool or an argument is wrong."""
@@ -70,7 +76,7 @@ def build_toolbox(
     tools.append(todo_write_tool())
     if runner and reader:
         tools.append(job_tool(runner))
-    return Toolbox(tools)
+    return Toolbox(tools, record)
 
 
 def _speaking_to_the_model(prepared: PreparedCall) -> PreparedCall:

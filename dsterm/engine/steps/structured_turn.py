@@ -12,6 +12,6 @@ async def run_structured(live: LiveSession, prompt: str, data: str, wanted: Resp
     """As `run_turn`; UNFIT where the answer is still not `wanted` after one repair. The mode of the session stays."""
     live.answer_format = wanted
     try:
-        return await run_turn(live, prompt, data)
+        return await run_turn(live, prompt, data, is_typed=True)
     finally:
         live.answer_format = None

@@ -15,7 +15,8 @@ from dsterm.workspace.git.clone import fetch
 from dsterm.workspace.git.git_hardening import GitCall, GitDoor
 from dsterm.workspace.git.git_head import find_git_folder, read_branch
 from dsterm.workspace.git.git_source import LocalSource, parse_source
-from dsterm.workspace.git.repo_snapshot import Place, changed_files, snapshot_revision, snapshot_work_tree
+from dsterm.workspace.git.recent_commits import recent_commits
+from dsterm.workspace.git.repo_snapshot import Place, snapshot_revision, snapshot_work_tree
 
 
 def _say_nothing(_line: str) -> None:
@@ -107,6 +108,10 @@ class Git:
         return await review_scope.untracked_files(self._trusted_door(), self._root)
 
     async def review_base(self, base: str) -> str:
+    async def recent_commits(self, count: int) -> tuple[str, ...]:
+        """The last `count` commits, newest first: short name, day, subject. UsageError where the folder is not trusted."""
+        return await recent_commits(self._trusted_door(), self._root, count)
+
         """The commit that a review compares with: `base`, else where this branch left the default one. UsageError."""
         return await review_scope.review_base(self._trusted_door(), self._root, base)
 
