@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import PurePath
 
 _NAMES = re.compile(
@@ -26,6 +27,14 @@ _FOLDERS = frozenset({".ssh", ".gnupg", ".aws", ".azure", ".kube", ".password-st
 def looks_secret(path: str | PurePath) -> bool:
     """Whether the file at `path` looks like it holds secrets; examples and public keys don't. The disk is not looked at."""
     pure = PurePath(path)
-    if any(part.casefold() in _FOLDERS for part in pure.parts):
-        return True
-    return _NAMES.fullmatch(pure.name) is not None and _HARMLESS.fullmatch(pure.name) is None
+    return holds_secrets(pure.parts) or is_secret_name(pure.name)
+
+
+def holds_secrets(parts: Iterable[str]) -> bool:
+    """Whether one of these folders keeps keys, whatever the files in it are called."""
+    return any(part.casefold() in _FOLDERS for part in parts)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a file of this name looks like it holds secrets, wherever it is."""
+    return _NAMES.fullmatch(name) is not None and _HARMLESS.fullmatch(name) is None

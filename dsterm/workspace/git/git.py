@@ -12,6 +12,7 @@ from dsterm.core.errors import GitError, UsageError
 from dsterm.core.workspace import RepoSnapshot
 from dsterm.workspace.git import git_changes, review_scope
 from dsterm.workspace.git.clone import fetch
+from dsterm.workspace.git.commits import changed_files
 from dsterm.workspace.git.git_hardening import GitCall, GitDoor
 from dsterm.workspace.git.git_head import find_git_folder, read_branch
 from dsterm.workspace.git.git_source import LocalSource, parse_source
@@ -107,11 +108,11 @@ class Git:
         """Files below `root` that git doesn't know and doesn't ignore, relative to it."""
         return await review_scope.untracked_files(self._trusted_door(), self._root)
 
-    async def review_base(self, base: str) -> str:
     async def recent_commits(self, count: int) -> tuple[str, ...]:
         """The last `count` commits, newest first: short name, day, subject. UsageError where the folder is not trusted."""
         return await recent_commits(self._trusted_door(), self._root, count)
 
+    async def review_base(self, base: str) -> str:
         """The commit that a review compares with: `base`, else where this branch left the default one. UsageError."""
         return await review_scope.review_base(self._trusted_door(), self._root, base)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from dsterm.core.errors import GitError
+from dsterm.workspace.git.commits import resolve_commit
 from dsterm.workspace.git.git_hardening import GitCall, GitDoor, explain
-from dsterm.workspace.git.repo_snapshot import resolve_commit
 
 _TIMEOUT = 60.0
 # Whatever the repository or the user sets, the text comes out in one form.

@@ -96,7 +96,7 @@ class GitCall(msgspec.Struct, frozen=True, kw_only=True):
     """One git command in `folder`: `timeout` in seconds, `cap` in bytes of output; `transports` as git lists them, by colons.
 
     `compares_files` is for commands that look at file contents: the repository's filters are switched off for them.
-    `own` is the git folder to use in place of the one that `folder` lies in.
+    `own` is the git folder to use in place of the one that `folder` lies in; `git_folder` is a bare repository, named as such.
     """
 
     arguments: tuple[str, ...]
@@ -107,6 +107,7 @@ class GitCall(msgspec.Struct, frozen=True, kw_only=True):
     transports: str = LOCAL_ONLY
     compares_files: bool = False
     own: OwnFolder | None = None
+    git_folder: Path | None = None
 
 
 class GitDoor:
@@ -123,6 +124,8 @@ class GitDoor:
         environment = self._local if call.transports == LOCAL_ONLY else self._remote
         if call.own is not None:
             overrides |= call.own.variables
+        elif call.git_folder is not None:
+            overrides["GIT_DIR"] = str(call.git_folder)
         elif work_tree := _work_tree(call):
             overrides["GIT_WORK_TREE"] = str(work_tree)
         launch = Launch(

@@ -34,6 +34,11 @@ def find_work_tree(folder: Path) -> Path | None:
     return None
 
 
+def is_bare(folder: Path) -> bool:
+    """Whether `folder` is itself a git folder, without files beside it."""
+    return _is_git_folder(folder) and not os.path.lexists(folder / ".git")
+
+
 def read_branch(folder: Path) -> str:
     """The branch that is checked out, the short commit of a detached HEAD, or nothing where there is no repository."""
     git_folder = find_git_folder(folder)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dsterm.workspace.git.commits import resolve_commit
 from dsterm.workspace.git.git_hardening import GitCall, GitDoor
-from dsterm.workspace.git.repo_snapshot import resolve_commit
 
 
 async def recent_commits(door: GitDoor, root: Path, count: int) -> tuple[str, ...]:

@@ -14,13 +14,14 @@ from pathlib import Path
 import msgspec
 
 from dsterm.core.attachments import LeftOut
-from dsterm.core.errors import GitError, UsageError
+from dsterm.core.errors import GitError
 from dsterm.core.workspace import RepoSnapshot, SnapshotFile
 from dsterm.workspace.files.inside import Inside
 from dsterm.workspace.files.listing import by_folder
 from dsterm.workspace.files.open_folder import OpenFolder
 from dsterm.workspace.files.paths import is_below
-from dsterm.workspace.git.git_hardening import GitCall, GitDoor, explain
+from dsterm.workspace.git.commits import changed_files, resolve_commit
+from dsterm.workspace.git.git_hardening import GitCall, GitDoor
 from dsterm.workspace.git.left_out import (
     MISSING,
     OTHER_REPOSITORY,
@@ -132,26 +133,6 @@ async def snapshot_revision(door: GitDoor, place: Place, revision: str) -> RepoS
         )
         _take_blobs(await door.output(call), [path for path, _ in wanted], found)
     return found.snapshot(commit, is_dirty=False)
-
-
-async def resolve_commit(door: GitDoor, folder: Path, revision: str, *, required: bool) -> str:
-    """The full name of the commit; nothing when it isn't there and not `required`, else UsageError."""
-    arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    done = await door.run(GitCall(arguments=arguments, folder=folder))
-    if done.exit_code == 0:
-        return done.stdout.decode("ascii").strip()
-    if done.stderr.strip() and b"Needed a single revision" not in done.stderr:
-        raise explain(done.stderr, folder)
-    if required:
-        raise UsageError(f"{revision} names no commit in {folder}. `git log` and `git branch -a` there show what does.")
-    return ""
-
-
-async def changed_files(door: GitDoor, folder: Path, *, timeout: float = 30.0) -> int:
-    """How many files below `folder` differ from HEAD or are untracked; a folder of untracked ones counts once."""
-    status = ("status", "--porcelain=v2", "-z", "--ignore-submodules=all", "--untracked-files=normal", "--no-renames")
-    call = GitCall(arguments=(*status, "--", "."), folder=folder, timeout=timeout, compares_files=True)
-    return (await door.output(call)).count(b"\0")
 
 
 def _stage_entries(listing: bytes) -> list[tuple[bytes, bytes]]:

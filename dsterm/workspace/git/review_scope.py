@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from dsterm.core.errors import UsageError
+from dsterm.workspace.git.commits import resolve_commit
 from dsterm.workspace.git.git_hardening import GitCall, GitDoor
-from dsterm.workspace.git.repo_snapshot import resolve_commit
 
 _DEFAULTS = (
     "refs/remotes/origin/HEAD",
