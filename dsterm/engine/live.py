@@ -103,6 +103,8 @@ class LiveSession:
         self.listener: Callable[[Envelope], None] | None = None
         self.has_warned_of_tree = False
         self.has_warned_of_grants = False
+        self.has_told_price = False
+        self.accepted: tuple[object, Decimal | None] | None = None
         self._packs: dict[str, str] = {}
         self._connections: dict[str, Provider] = {}
 

@@ -12,6 +12,7 @@ from dsterm.core.events import NoticeLevel, Steered, TurnEnd, TurnEnded, TurnSta
 from dsterm.core.provider import Request
 from dsterm.engine.calls.deciding import may_run_in_the_open
 from dsterm.engine.check_loop import CheckLoop
+from dsterm.engine.forecasting.asking import know_past, settle_price, settle_switch
 from dsterm.engine.live import LiveSession
 from dsterm.engine.masked_words import masked_words
 from dsterm.engine.mentioning.resolved import Resolved, resolve_mentions
@@ -33,6 +34,8 @@ async def run_turn(live: LiveSession, prompt: str, data: str = "", *, is_typed: 
     """
     ended = TurnEnded(reason=TurnEnd.FAILED, text="dsterm failed inside; see the log. Nothing that was shown is lost.")
     settled = await settle_keys(live, prompt)
+    if not isinstance(settled, TurnEnded):
+        settled = await settle_price(live, settled, data, is_typed=is_typed)
     if isinstance(settled, TurnEnded):
         live.emit(settled)
         return settled
@@ -58,7 +61,7 @@ async def _begin(live: LiveSession, prompt: str, data: str, *, is_typed: bool) -
     """Begin the turn; one that is stopped before anything else has begun all the same, and its prompt is not lost."""
     mentioned = Resolved()
     try:
-        live.repo = await live.parts.repo_state()
+        live.repo, _ = await asyncio.gather(live.parts.repo_state(), know_past(live))
         if is_typed:
             mentioned = await resolve_mentions(live, prompt)
     finally:
@@ -88,6 +91,8 @@ async def _steps(live: LiveSession) -> TurnEnded:
             del live.steering[0]
             live.emit(Steered(text=text, note=mentioned.note, mentions=mentioned.mentions))
             mentioned.tell(live)
+        if steps:
+            await settle_switch(live)
         stop = check_caps(live, steps)
         if stop is not None:
             return stop

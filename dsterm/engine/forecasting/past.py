@@ -73,7 +73,7 @@ class PastRequests:
         self._known: _Known | None = None
         self._bands: dict[tuple[str, ThinkingMode, bool], OutputBand] = {}
         self._lock = threading.Lock()
-        self._is_loaded = False
+        self.is_loaded = False
 
     def load(self, index: Index, *, is_patient: bool = False) -> None:
         """Take in what `index` knows, once; `is_patient` lets it read the logs that it has not read yet first.
@@ -83,13 +83,13 @@ class PastRequests:
         with self._lock, suppress(DiskError):
             if is_patient:
                 index.catch_up()
-            elif self._is_loaded:
+            elif self.is_loaded:
                 return
             rows = index.recent(_MOST_ROWS)
             seen = {(row.session, row.seq) for row in rows}
             self._rows = [*rows, *(row for row in self._rows if (row.session, row.seq) not in seen)]
             self._forget()
-            self._is_loaded = True
+            self.is_loaded = True
 
     def take(self, session: str, envelope: Envelope) -> None:
         """Take in an event of this run."""
