@@ -20,6 +20,7 @@ from dsterm.core.events import Event, TurnEnd, TurnEnded, TurnStarted
 from dsterm.core.models import ThinkingMode
 from dsterm.core.questions import Answer, QuestionAsked
 from dsterm.core.undo_events import ChangesSaved, CheckpointSaved, SavedFile
+from dsterm.engine.forecasting.past import PastRequests
 from dsterm.engine.journal import Journal
 from dsterm.engine.live import LiveSession, RunTotals
 from dsterm.engine.parts import Patience, RepoState
@@ -118,6 +119,7 @@ class WorkLoop:
             "is_trusted": True,
             "proposed_checks": (),
             "can_ask": True,
+            "past": PastRequests(lambda _provider, model: model),
             "patience": Patience(),
         }
         journal = Journal("s1", TickingClock(), everything["new_id"], None, lambda _envelope: None)

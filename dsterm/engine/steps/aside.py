@@ -1,4 +1,4 @@
-"""One request beside the conversation: Flash in Non-think, no tools, words of its own. It is booked like any other."""
+"""One request beside the conversation: Flash in Non-think, no tools, words of its own, or as it was prepared. It is booked."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ from dsterm.engine.steps.booking import bill
 from dsterm.engine.steps.tries import Tries
 from dsterm.policy.budget import allowance
 
+WAY_ON = "Try again, or write it yourself."
+"""What to do where no answer came."""
+
 _WHY_NO_ANSWER = {
     StopReason.LENGTH: "it did not fit into the tokens that were left for it",
     StopReason.CONTENT_FILTER: "the provider's content filter ended it",
@@ -44,18 +47,24 @@ async def ask_aside(live: LiveSession, aside: Aside) -> str:
 
     UsageError where the budget doesn't cover it, ContextOverflow where it doesn't fit, ProviderError when no answer comes.
     """
-    request, forecast = _request(live, aside)
+    return await answer_beside(live, aside.purpose, *_request(live, aside))
+
+
+async def answer_beside(
+    live: LiveSession, purpose: str, request: Request, forecast: Forecast, way_on: str = WAY_ON
+) -> str:
+    """The text of the answer to `request`, of which nothing is shown and no tool is run; otherwise as `ask_aside`."""
     connection = live.connection()
     tries = Tries(live.parts.jitter)
     while True:
         attempt = Attempt(live, request, forecast)
-        await _receive(live, aside, attempt, connection)
+        await _receive(live, purpose, attempt, connection)
         failure = attempt.failure
         if failure is None:
-            return _answer(aside, attempt)
+            return _answer(purpose, attempt, way_on)
         wait, again = tries.wait_after(attempt, failure), affordable(attempt, failure, is_booked=True)
         if wait is None or again is None:
-            raise ProviderError(f"No {aside.purpose}: {tries.counted(failure).sentence}")
+            raise ProviderError(f"No {purpose}: {tries.counted(failure).sentence}")
         request = again
         live.emit(WorkProgress(f"{failure.message} Trying again in {wait:.1f} s"))
         await asyncio.sleep(wait)
@@ -79,41 +88,52 @@ def _request(live: LiveSession, aside: Aside) -> tuple[Request, Forecast]:
         max_output=aside.most_tokens,
     )
     tokens = count_prompt(parts, live.parts.counter)
+    request = allowed_request(live, aside.purpose, parts, tokens)
+    dollars = prompt_cost(tokens, 0, model.price)
+    return request, Forecast(prompt_tokens=tokens, cached_tokens=0, dollars=dollars)
+
+
+def allowed_request(live: LiveSession, purpose: str, parts: WindowParts, tokens: int) -> Request:
+    """The request of `parts`, a prompt of `tokens`, its output capped by what the budget leaves.
+
+    UsageError where that doesn't cover it, ContextOverflow where it doesn't fit.
+    """
+    model = parts.model
     budget = None if live.provider.is_demo else live.parts.config.budget
     allowed = allowance(budget, live.totals.dollars, tokens, model.price)
     if allowed.stop:
-        raise UsageError(f"No {aside.purpose}: {allowed.stop}")
+        raise UsageError(f"No {purpose}: {allowed.stop}")
     if allowed.warning:
         live.notice(allowed.warning, NoticeLevel.WARNING)
     try:
         request = build_request(parts, tokens, live.load_pack)
     except ContextOverflow as error:
         raise ContextOverflow(
-            f"No {aside.purpose}: its {tokens:,} tokens don't fit the window of {model.short_title}. Ask about less at once."
+            f"No {purpose}: its {tokens:,} tokens don't fit the window of {model.short_title}. Ask about less at once."
         ) from error
     cap = request.max_tokens if allowed.output_cap is None else min(request.max_tokens, allowed.output_cap)
-    dollars = prompt_cost(tokens, 0, model.price)
-    return replace(request, max_tokens=cap), Forecast(prompt_tokens=tokens, cached_tokens=0, dollars=dollars)
+    return replace(request, max_tokens=cap)
 
 
-async def _receive(live: LiveSession, aside: Aside, attempt: Attempt, connection: Provider) -> None:
+async def _receive(live: LiveSession, purpose: str, attempt: Attempt, connection: Provider) -> None:
     """Receive it all; one AsideEnded says what it came to, whatever happens."""
     try:
         await attempt.receive(connection)
     except asyncio.CancelledError:
-        _book(live, aside, attempt.provider.name, bill(attempt, StopReason.INTERRUPTED, None))
+        _book(live, purpose, attempt, bill(attempt, StopReason.INTERRUPTED, None))
         raise
-    _book(live, aside, attempt.provider.name, bill(attempt, attempt.stop, attempt.failure))
+    _book(live, purpose, attempt, bill(attempt, attempt.stop, attempt.failure))
 
 
-def _book(live: LiveSession, aside: Aside, provider: str, ended: StepEnded) -> None:
-    live.emit(AsideEnded(purpose=aside.purpose, ended=ended, provider=provider, mode=ThinkingMode.NON_THINK))
+def _book(live: LiveSession, purpose: str, attempt: Attempt, ended: StepEnded) -> None:
+    mode, provider = attempt.request.mode, attempt.provider.name
+    live.emit(AsideEnded(purpose=purpose, ended=ended, provider=provider, mode=mode))
 
 
-def _answer(aside: Aside, attempt: Attempt) -> str:
+def _answer(purpose: str, attempt: Attempt, way_on: str) -> str:
     """What came; ProviderError when that is no whole answer."""
     text, stop = attempt.assembler.content.strip(), attempt.stop
     if stop in _WHY_NO_ANSWER or not text:
         why = _WHY_NO_ANSWER.get(stop, "the answer was empty")
-        raise ProviderError(f"No {aside.purpose}: {why}. Try again, or write it yourself.")
+        raise ProviderError(f"No {purpose}: {why}. {way_on}")
     return text
