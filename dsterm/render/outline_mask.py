@@ -1,0 +1,50 @@
+"""Code without what could be mistaken for code: comments and strings blanked out, every other character at its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
+    from pygments.token import _TokenType
+
+
+class MaskedCode(msgspec.Struct, frozen=True, kw_only=True):
+    """`bare` has neither comments nor strings, for finding things; `shown` has no comments, for showing them. Same length."""
+
+    bare: str
+    shown: str
+
+    def piece(self, start: int, end: int) -> str:
+        """What is shown between two places, on one line."""
+        return " ".join(self.shown[start:end].split())
+
+
+def mask(text: str, lexer: Lexer) -> MaskedCode:
+    """Blank out comments and strings of `text`, whose lines end in a bare line feed."""
+    from pygments.token import Comment, String  # noqa: PLC0415 - loaded with the first outline
+
+    bare: list[str] = []
+    shown: list[str] = []
+    position = 0
+    for start, kind, value in lexer.get_tokens_unprocessed(text):
+        # Some lexers go back or pass over a character; the places must stay true.
+        if start < position:
+            continue
+        gap = text[position:start]
+        is_comment, is_string = kind in Comment or kind in String.Doc, _is_string(kind, String)
+        bare.append(gap + (_blank(value) if is_comment or is_string else value))
+        shown.append(gap + (_blank(value) if is_comment else value))
+        position = start + len(value)
+    rest = text[position:]
+    return MaskedCode(bare="".join(bare) + rest, shown="".join(shown) + rest)
+
+
+def _is_string(kind: _TokenType, string: _TokenType) -> bool:
+    return kind in string and kind is not string.Symbol
+
+
+def _blank(value: str) -> str:
+    return "\n".join(" " * len(line) for line in value.split("\n"))
