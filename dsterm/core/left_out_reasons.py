@@ -7,6 +7,8 @@ OWN = "belongs to dsterm itself"
 MISSING = "its content is not in this clone"
 ODD_NAME = "its name is not plain text"
 NO_FILE = "no regular file"
+GONE = "gone meanwhile"
+SYMLINK = "symbolic link"
 BINARY = "binary"
 NOT_TEXT = "not UTF-8 text"
 UNREADABLE = "unreadable"
@@ -15,7 +17,7 @@ UNREADABLE = "unreadable"
 NOT_CHOSEN = "not chosen"
 """Nothing speaks against it; globs, a preset or a hand left it out."""
 
-_FINAL = frozenset({OWN, MISSING, ODD_NAME, NO_FILE, BINARY, NOT_TEXT, UNREADABLE})
+_FINAL = frozenset({OWN, MISSING, ODD_NAME, NO_FILE, GONE, SYMLINK, BINARY, NOT_TEXT, UNREADABLE})
 
 
 def is_final(reason: str) -> bool:
