@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING
 
 from dsterm.context.data_marks import mark_data
@@ -11,7 +11,8 @@ from dsterm.core.command_events import JobChanged
 from dsterm.core.commands import Job, JobState
 from dsterm.core.errors import DstermError, UsageError
 from dsterm.core.events import Envelope, NoticeLevel, TurnEnded
-from dsterm.core.mentions import Mention
+from dsterm.core.forecasts import SendForecast
+from dsterm.core.mentions import Mention, MentionPaths
 from dsterm.core.models import ModelCard, ProviderCard, ThinkingMode
 from dsterm.core.provider import ResponseFormat
 from dsterm.core.questions import Answer
@@ -19,6 +20,7 @@ from dsterm.core.review import ProposedFile
 from dsterm.core.status import Status
 from dsterm.engine.branch import branch
 from dsterm.engine.drive import Drive
+from dsterm.engine.forecasting.drafts import Drafts
 from dsterm.engine.live import LiveSession
 from dsterm.engine.opening import Opening
 from dsterm.engine.parts import EngineParts
@@ -58,6 +60,7 @@ class Engine:
             self._live.notice(sentence, NoticeLevel.WARNING)
         self._is_turn_running = False
         self._weighing: Weighing | None = None
+        self._drafts = Drafts(lambda: self._live)
         self._commands = BuiltinCommands(self._opening, lambda: self._live, self._switch).table()
 
     def resume(self, session_id: str) -> None:
@@ -137,6 +140,12 @@ class Engine:
             self._weighing = Weighing(self._parts)
         return await self._weighing.weigh(draft)
 
+    async def mention_paths(self) -> MentionPaths:
+        """The files that a prompt can mention, by name."""
+        from dsterm.engine.mentioning.naming import mention_paths  # noqa: PLC0415  only where something may be mentioned
+
+        return await mention_paths(self._live)
+
     def answer(self, question_id: str, answer: Answer) -> None:
         """Answer a question that was asked."""
         self._live.questions.answer(question_id, answer)
@@ -144,6 +153,14 @@ class Engine:
     def proposed(self, question_id: str) -> tuple[ProposedFile, ...]:
         """The files of the change that a question is about, as they would be; none where they can't be edited."""
         return self._live.questions.proposed(question_id)
+
+    def forecast(self, draft: str = "", pasted: Sequence[str] = (), mentioned: int = 0) -> SendForecast:
+        """What sending `draft` now comes to, with `pasted` texts and `mentioned` tokens. Cheap; long texts are estimated."""
+        return self._drafts.forecast(draft, pasted, mentioned)
+
+    async def count_draft(self, draft: str, pasted: Sequence[str] = ()) -> None:
+        """Count what is long in it by the vocabulary, in a thread; the next forecast has it."""
+        await self._drafts.count(draft, pasted)
 
     def listen(self, listener: Callable[[Envelope], None]) -> None:
         """Hear what happens while neither turn nor command runs, such as the end of a job in the background."""
@@ -205,6 +222,8 @@ class Engine:
     def warm(self) -> None:
         """Load what the first request will need; call it in a thread, after the first paint."""
         self._parts.warm(self._live.provider)
+        if self._parts.index is not None:
+            self._parts.past.load(self._parts.index, is_patient=True)
 
     async def close(self) -> None:
         """Stop what is running and give everything back."""

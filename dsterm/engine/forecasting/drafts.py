@@ -32,7 +32,9 @@ class Drafts:
 
     def forecast(self, draft: str, pasted: Sequence[str] = (), mentioned: int = 0) -> SendForecast:
         """What sending `draft`, with `pasted` texts in it and `mentioned` tokens of mentions, comes to."""
-        return forecast_send(self._live(), self.addition(draft, pasted, mentioned))
+        addition = self.addition(draft, pasted, mentioned)
+        self._live().draft = addition.draft, addition.mentions
+        return forecast_send(self._live(), addition)
 
     def addition(self, draft: str, pasted: Sequence[str] = (), mentioned: int = 0) -> Addition:
         """What that adds to the conversation."""

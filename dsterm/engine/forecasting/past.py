@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,14 +18,12 @@ from dsterm.core.errors import DiskError
 from dsterm.core.events import Envelope
 from dsterm.core.models import ModelCard, ThinkingMode
 from dsterm.core.provider import StopReason
+from dsterm.engine.forecasting.calibration import WHOLE, Calibration, calibrate, is_checked
 from dsterm.store.index_rows import IndexRows
 from dsterm.store.ledger import StepRow
 
 if TYPE_CHECKING:
     from dsterm.store.index import Index
-
-_WHOLE = frozenset({StopReason.STOP.value, StopReason.TOOL_CALLS.value})
-"""Ends of answers that were as long as the model meant them to be."""
 
 _MODES = frozenset(mode.value for mode in ThinkingMode)
 _MOST_ROWS = 4_000
@@ -39,18 +36,6 @@ class PastTurn(msgspec.Struct, frozen=True):
     requests: int
     output: int
     added: int
-
-
-class Calibration(msgspec.Struct, frozen=True):
-    """How the last forecasts did: of so many `answers` so many were `inside` the band that was said; how far off the prompt's
-    tokens and dollars were, as a share of all that was billed (None: nothing was billed).
-    """
-
-    requests: int = 0
-    answers: int = 0
-    inside: int = 0
-    token_error: float = 0.0
-    dollar_error: float | None = None
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -111,7 +96,7 @@ class PastRequests:
 
     def calibration(self, *, is_demo: bool) -> Calibration:
         """How the last 50 forecasts did."""
-        rows = [row for row in self._rows if row.is_demo == is_demo and row.forecast and _is_counted(row)]
+        rows = [row for row in self._rows if row.is_demo == is_demo and is_checked(row)]
         return calibrate(rows[-_LOOKED_AT:])
 
     def _forget(self) -> None:
@@ -129,7 +114,7 @@ class PastRequests:
         for row in self._rows:
             if row.purpose or row.usage is None or row.mode not in _MODES:
                 continue
-            if row.stop in _WHOLE and not row.usage.is_estimate:
+            if row.stop in WHOLE and not row.usage.is_estimate:
                 outputs[self._key(row)].append(row.usage.completion_tokens)
             if row.turn:
                 turns[row.session, row.turn].append(row)
@@ -141,38 +126,6 @@ class PastRequests:
 
     def _key(self, row: StepRow) -> tuple[str, ThinkingMode, bool]:
         return self._family(row.provider, row.model), ThinkingMode(row.mode), row.is_demo
-
-
-def calibrate(rows: Iterable[StepRow]) -> Calibration:
-    """How the forecasts of `rows` did against what the servers counted and billed; a cut answer says nothing of its band."""
-    requests = answers = inside = tokens = missed_tokens = 0
-    dollars = missed_dollars = Decimal(0)
-    for row in rows:
-        said, usage = row.forecast, row.usage
-        if said is None or usage is None:
-            continue
-        requests += 1
-        tokens += usage.prompt_tokens
-        missed_tokens += abs(usage.prompt_tokens - said.prompt_tokens)
-        if said.has_band and row.stop in _WHOLE:
-            answers += 1
-            inside += said.output_low <= usage.completion_tokens <= said.output_high
-        if said.dollars is not None and row.cost is not None:
-            billed = row.cost.hit + row.cost.miss
-            dollars += billed
-            missed_dollars += abs(billed - said.dollars)
-    return Calibration(
-        requests=requests,
-        answers=answers,
-        inside=inside,
-        token_error=missed_tokens / tokens if tokens else 0.0,
-        dollar_error=float(missed_dollars / dollars) if dollars else None,
-    )
-
-
-def _is_counted(row: StepRow) -> bool:
-    """Whether the server itself said what the request used."""
-    return row.usage is not None and not row.usage.is_estimate and not row.purpose
 
 
 def _past_turn(rows: list[StepRow]) -> PastTurn:

@@ -18,6 +18,7 @@ def context_commands(live: Callable[[], LiveSession]) -> tuple[Command, ...]:
     return (
         named_command("/attach", commands.attach, "PATH_OR_URL[@REV]", "put the text of a git repo into the window"),
         named_command("/detach", commands.detach, "[SOURCE]", "take an attached repo out again"),
+        named_command("/forecast", commands.forecast, "", "what the next send costs, line by line, and why"),
     )
 
 
@@ -29,6 +30,12 @@ class _ContextCommands:
         if len(words) != 1:
             raise UsageError("/attach takes one PATH or URL of a git repo, with @REV if you like.")
         await attach(self._live(), words[0])
+
+    async def forecast(self, _words: list[str]) -> None:
+        from dsterm.engine.forecasting.explanation import forecast_report  # noqa: PLC0415  rarely asked for
+
+        live = self._live()
+        live.notice(forecast_report(live))
 
     async def detach(self, words: list[str]) -> None:
         live = self._live()

@@ -22,6 +22,7 @@ from dsterm.core.events import (
 from dsterm.core.models import Usage
 from dsterm.core.tools import Outcome, ToolResult
 from dsterm.core.wire_events import FellBack, Intervened, Intervention
+from dsterm.engine.forecasting.calibration import session_words
 from dsterm.engine.steps.loops import REPEATED
 from dsterm.render.wording import format_count, format_seconds, format_share
 
@@ -173,13 +174,16 @@ class _Stats:
 def stats_report(envelopes: Iterable[Envelope]) -> str:
     """The report as text."""
     stats = _Stats()
-    for envelope in envelopes:
+    log = tuple(envelopes)
+    for envelope in log:
         stats.take(envelope.event)
     if not stats.requests:
         return "This session: nothing was sent yet, so there is nothing to count."
     turns = f" in {format_count(stats.turns, 'turn')}" if stats.turns else ""
     lines = [f"This session: {format_count(stats.requests, 'request')}{turns}; times are medians."]
     lines += [f"  {name.rpartition('/')[2]}: {model.line()}" for name, model in stats.models.items()]
+    forecasts = session_words(log)
+    lines += [f"  forecasts, {forecasts}"] if forecasts else []
     lines += _counted("retries", stats.retries)
     lines += _counted("failures", stats.failures)
     lines += _counted("noticed or mended", Counter({_WORDS[kind]: number for kind, number in stats.did.items()}))
