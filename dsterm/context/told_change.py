@@ -13,6 +13,9 @@ import msgspec
 
 from dsterm.context.line_changes import Block, changed_blocks
 
+NOT_SHOWN = "not shown"
+"""Why a new file of which only the name is attached has no text."""
+
 _CONTEXT = 3
 _NO_NEWLINE = "\\ No newline at end of file\n"
 _PLAIN_PATH = re.compile(r"[\w.@+()\[\]{}~=,/ -]+")
@@ -51,6 +54,10 @@ def told_change(change: TextChange) -> ToldChange:
     if change.old_path:
         head += f"rename from {shown_path(change.old_path)}\nrename to {name}\n"
     before, after = lines_of(change.before or ""), lines_of(change.after or "")
+    if change.why == NOT_SHOWN:
+        return ToldChange(text=f"{head}new file; its text is not attached\n")
+    if change.after is not None and change.before == change.after and not change.old_path:
+        return ToldChange(text=f"{head}is again as it was told before\n")
     if change.after is None:
         gone = f"now {change.why}; its text is not attached any more\n" if change.why else "deleted file\n"
         return ToldChange(text=head + gone, removed=len(before))

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from dsterm.context.forecast import Kept
 from dsterm.context.prefix import PrefixChain
+from dsterm.core.attachments import PackManifest
 from dsterm.core.command_plan import CommandRule
 from dsterm.core.commands import Job
 from dsterm.core.errors import DiskError, UsageError
@@ -29,6 +30,7 @@ from dsterm.core.models import Forecast, ModelCard, PermissionMode, Price, Provi
 from dsterm.core.provider import Provider, ResponseFormat
 from dsterm.core.tools import Effect
 from dsterm.core.undo_events import Rewound
+from dsterm.engine.attaching.drift_memory import DriftMemory
 from dsterm.engine.journal import Journal
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.engine.questions import PendingQuestions
@@ -101,11 +103,14 @@ class LiveSession:
         self.repo = RepoState()
         self.forecasts: dict[tuple[object, ...], Forecast] = {}
         self.listener: Callable[[Envelope], None] | None = None
+        self.drift = DriftMemory()
         self.has_warned_of_tree = False
         self.has_warned_of_grants = False
         self.has_told_price = False
         self.accepted: tuple[object, Decimal | None] | None = None
+        self.draft = (0, 0)
         self._packs: dict[str, str] = {}
+        self._manifests: dict[str, PackManifest] = {}
         self._connections: dict[str, Provider] = {}
 
     def emit(self, event: Event) -> None:
@@ -215,11 +220,26 @@ class LiveSession:
             self.has_warned_of_grants = True
             self.notice(text, NoticeLevel.WARNING)
 
-    def keep_pack(self, digest: str, text: str) -> None:
-        """Keep an attached text for this session, and on disk where sessions are saved; DiskError."""
+    def keep_pack(self, digest: str, text: str, manifest: PackManifest | None = None) -> None:
+        """Keep an attached text for this session, and on disk where sessions are saved, with what stands where in it; DiskError.
+
+        Also a text that was told of a changed file, by its SHA-256 too, without a manifest.
+        """
         if self.parts.packs is not None and self.journal.is_saved:
             self.parts.packs.save(text)
+            if manifest is not None:
+                self.parts.packs.save_manifest(digest, manifest)
         self._packs[digest] = text
+        if manifest is not None:
+            self._manifests[digest] = manifest
+
+    def load_manifest(self, digest: str) -> PackManifest:
+        """What stands where in an attached text; DiskError when it is gone."""
+        if digest not in self._manifests:
+            if self.parts.packs is None:
+                raise DiskError("An attached repository is not kept on disk. /detach it and attach it again.")
+            self._manifests[digest] = self.parts.packs.load_manifest(digest)
+        return self._manifests[digest]
 
     def load_pack(self, digest: str) -> str:
         """An attached text, the same bytes as when it was attached; DiskError when it is gone."""

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from dsterm.core.errors import DstermError
 from dsterm.core.events import NoticeLevel, Steered, TurnEnd, TurnEnded, TurnStarted
 from dsterm.core.provider import Request
+from dsterm.engine.attaching.later import tell_changes
 from dsterm.engine.calls.deciding import may_run_in_the_open
 from dsterm.engine.check_loop import CheckLoop
 from dsterm.engine.forecasting.asking import know_past, settle_price, settle_switch
@@ -62,6 +63,7 @@ async def _begin(live: LiveSession, prompt: str, data: str, *, is_typed: bool) -
     mentioned = Resolved()
     try:
         live.repo, _ = await asyncio.gather(live.parts.repo_state(), know_past(live))
+        await tell_changes(live, is_prompt=True)
         if is_typed:
             mentioned = await resolve_mentions(live, prompt)
     finally:
@@ -92,6 +94,7 @@ async def _steps(live: LiveSession) -> TurnEnded:
             live.emit(Steered(text=text, note=mentioned.note, mentions=mentioned.mentions))
             mentioned.tell(live)
         if steps:
+            await tell_changes(live, is_prompt=False)
             await settle_switch(live)
         stop = check_caps(live, steps)
         if stop is not None:

@@ -6,6 +6,9 @@ import hashlib
 import re
 from pathlib import Path
 
+import msgspec
+
+from dsterm.core.attachments import PackManifest
 from dsterm.core.errors import DiskError
 from dsterm.store.disk import disk_error, write_private
 
@@ -48,5 +51,26 @@ class PackFolder:
             raise DiskError(f"The attached repository {path} is damaged; /detach it, then attach it again.")
         return data.decode()
 
+    def save_manifest(self, digest: str, manifest: PackManifest) -> None:
+        """Keep beside the text of `digest` what stands where in it; DiskError when it can't be written."""
+        write_private(self._manifest_path(digest), msgspec.json.encode(manifest))
+
+    def load_manifest(self, digest: str) -> PackManifest:
+        """What stands where in the text of `digest`; DiskError when it is missing or damaged."""
+        path = self._manifest_path(digest)
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=PackManifest)
+        except OSError as error:
+            raise disk_error("read the list of attached files", path, error) from error
+        except msgspec.DecodeError as error:
+            raise DiskError(f"The list of attached files {path} is damaged; /snapshot attaches them anew.") from error
+
     def _path(self, digest: str) -> Path:
         return self._folder / f"{digest}.txt"
+
+    def _manifest_path(self, digest: str) -> Path:
+        if not _DIGEST.fullmatch(digest):
+            raise DiskError(
+                "This session names an attached repository in a way that can't be read; /detach it to go on."
+            )
+        return self._folder / f"{digest}.json"

@@ -37,6 +37,10 @@ class Toolbox:
         """The model has seen `data`, the content of the file at `path` (resolved), without a tool: it may change it."""
         self._record.note(path, data)
 
+    def follow(self, attached: Callable[[Path], str]) -> None:
+        """The model knows the attached files whose bytes `attached` names as git does, empty for others: it may change them."""
+        self._record.follow(attached)
+
     async def prepare(self, name: str, arguments: Mapping[str, object]) -> PreparedCall:
         """Plan a call without side effects. ToolError, for the model, when the tool or an argument is wrong."""
         tool = self._tools.get(name) or self._tools.get(name.strip().casefold())

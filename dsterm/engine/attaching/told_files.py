@@ -5,15 +5,16 @@ It counts only what stands in the conversation now, so it holds after a resume, 
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
 from dsterm.core.attachments import Level, PackManifest
+from dsterm.core.blob_names import blob_name
+from dsterm.core.diff import FileDiff
 from dsterm.core.errors import DiskError
-from dsterm.core.events import Envelope, ToolEnded
+from dsterm.core.events import Envelope, ToolEnded, ToolRequested
 from dsterm.core.messages import Pack
 from dsterm.core.repo_events import ChangedFile, RepoAttached, RepoChanged
 from dsterm.core.tools import Outcome
@@ -95,6 +96,7 @@ class _Fold:
         self._texts = texts
         self._before: dict[str, tuple[SavedFile, ...]] = {}
         self._edits: dict[str, tuple[tuple[SavedFile, SavedFile], ...]] = {}
+        self._asked: dict[str, tuple[FileDiff, ...]] = {}
 
     def take(self, envelope: Envelope) -> None:
         match envelope.event:
@@ -103,6 +105,8 @@ class _Fold:
             case RepoChanged(digest=digest, files=files) if digest in self._packs:
                 for file in files:
                     self._change(digest, file)
+            case ToolRequested(call=call, plan=plan) if plan is not None and call.id in self._calls:
+                self._asked[call.id] = plan.diffs
             case CheckpointSaved(call_id=call_id, files=files, tree=None) if call_id in self._calls:
                 self._before[call_id] = files
             case ChangesSaved(call_id=call_id, files=files) if call_id in self._before:
@@ -111,7 +115,8 @@ class _Fold:
                 self._edits[call_id] = tuple((before, left) for before, left in pairs if left is not None)
             case ToolEnded(id=call_id, result=result) if call_id in self._edits:
                 edits = self._edits.pop(call_id)
-                if result.outcome is Outcome.DONE:
+                # What the user changed before it was written is told as what it is.
+                if result.outcome is Outcome.DONE and result.diffs == self._asked.get(call_id):
                     for before, left in edits:
                         self._edit(before, left)
             case _:
@@ -168,12 +173,3 @@ class _Fold:
             return True
         text = self._texts.text(file)
         return text is not None and blob_name(text.encode(), len(blob)) == blob
-
-
-def blob_name(data: bytes, digits: int = 40) -> str:
-    """Git's name for `data`, by SHA-1 where it has 40 digits, else by SHA-256."""
-    head = b"blob %d\0" % len(data)
-    # Names, no secrets: git chose the function.
-    made = hashlib.sha1(head, usedforsecurity=False) if digits == 40 else hashlib.sha256(head)
-    made.update(data)
-    return made.hexdigest()

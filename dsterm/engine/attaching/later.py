@@ -1,0 +1,22 @@
+"""The door to what is told of attached files later: nothing heavy is loaded while no repository is followed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dsterm.engine.live import LiveSession
+
+
+async def tell_changes(live: LiveSession, *, is_prompt: bool) -> None:
+    """Append what changed in attached files since it was told, if any are followed; `is_prompt`: before a prompt."""
+    if not any(pack.is_followed for pack in live.session.packs):
+        live.parts.toolbox.follow(_nothing)
+        return
+    from dsterm.engine.attaching import drift  # noqa: PLC0415  only where something is followed
+
+    await drift.tell_changes(live, is_prompt=is_prompt)
+
+
+def _nothing(_path: Path) -> str:
+    """No file is known."""
+    return ""
