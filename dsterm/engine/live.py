@@ -109,6 +109,7 @@ class LiveSession:
         self.has_told_price = False
         self.accepted: tuple[object, Decimal | None] | None = None
         self.draft = (0, 0)
+        self.draft = (0, 0)
         self._packs: dict[str, str] = {}
         self._manifests: dict[str, PackManifest] = {}
         self._connections: dict[str, Provider] = {}
