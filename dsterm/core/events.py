@@ -34,7 +34,7 @@ from dsterm.core.messages import AssistantMessage, ToolCall
 from dsterm.core.models import Cost, Forecast, PermissionMode, Price, ThinkingMode, Usage
 from dsterm.core.provider import Failure, LeakedMarkup, StopReason
 from dsterm.core.questions import QuestionAnswered, QuestionAsked
-from dsterm.core.repo_events import RepoAttached, RepoDetached
+from dsterm.core.repo_events import RepoAttached, RepoChanged, RepoDetached
 from dsterm.core.tools import Effect, Plan, Task, ToolResult
 from dsterm.core.undo_events import ChangesSaved, CheckpointSaved, Rewound, Undone
 from dsterm.core.wire_events import FellBack, Intervened, StepStalled
@@ -239,15 +239,15 @@ Event = (
     | PermissionModeChanged
     | RepoAttached
     | RepoDetached
+    | ResultsPruned
+    | Compacted
+    | OriginalsRestored
+    | RepoChanged
     | TasksChanged
     | CheckpointSaved
     | ChangesSaved
     | Undone
     | Rewound
-    | ResultsPruned
-    | Compacted
-    | OriginalsRestored
-    | RepoChanged
     | JobChanged
     | UserCommandStarted
     | UserCommandEnded
