@@ -12,6 +12,7 @@ from dsterm.workspace.files.local import LocalWorkspace
 from dsterm.workspace.git.git import Git
 from dsterm.workspace.programs import find_program, program_folders
 from dsterm.workspace.saved.checkpoints import Checkpoints
+from dsterm.workspace.sources.sources import Sources
 
 CAP = 100_000
 
@@ -57,6 +58,11 @@ def programs(environment: dict[str, str]) -> tuple[Path, ...]:
 def door(repo: Path, tmp_path: Path, environment: dict[str, str], programs: tuple[Path, ...]) -> Git:
     program = find_program("git", programs, outside=repo)
     return Git(program, repo, clones=tmp_path / "clones", environment=environment)
+
+
+@pytest.fixture
+def sources(repo: Path, door: Git, tmp_path: Path) -> Sources:
+    return Sources(door.door, repo, clones=tmp_path / "clones", closed=(tmp_path / "state",), cap=CAP)
 
 
 @pytest.fixture

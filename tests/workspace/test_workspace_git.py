@@ -138,7 +138,7 @@ async def test_what_is_no_repository_or_revision_is_said_in_words(repo, door, tm
         await door.snapshot(str(tmp_path / "home"), cap=CAP)
     with pytest.raises(UsageError, match="nope names no commit"):
         await door.snapshot(".@nope", cap=CAP)
-    with pytest.raises(UsageError, match="is not a folder here"):
+    with pytest.raises(UsageError, match="is neither a file nor a folder here"):
         await door.snapshot("no/such/folder", cap=CAP)
     with pytest.raises(GitError, match="not installed"):
         await Git(None, repo, clones=tmp_path, environment=environment).snapshot(".", cap=CAP)

@@ -20,7 +20,7 @@ _REVISION_OF_URL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*")
 
 
 class LocalSource(msgspec.Struct, frozen=True, kw_only=True):
-    """A folder on disk, as its work tree stands or (`revision`) as committed."""
+    """A folder or a file on disk, as it stands or (`revision`) as committed."""
 
     folder: Path
     revision: str = ""
@@ -37,27 +37,34 @@ def parse_source(source: str, root: Path) -> LocalSource | RemoteSource:
     """Take `source` apart; relative paths start at `root`. UsageError says what can be attached instead."""
     source = source.strip()
     if not source or not source.isprintable():
-        raise UsageError("There is nothing to attach. Give a folder, FOLDER@REVISION, or a git URL.")
+        raise UsageError("There is nothing to attach. Give a file, a folder, PATH@REVISION, or a git URL.")
     if source.startswith("-"):
         raise UsageError(f"{source} looks like a flag. Write a folder that is called so as ./{source}.")
-    if (local := _existing_folder(source, root)) is not None:
+    if (local := _existing(source, root)) is not None:
         return local
     if _SCHEME.match(source) or _SCP_LIKE.fullmatch(source):
         return _remote(source)
-    raise UsageError(f"{source} is not a folder here. Attach a folder that git knows, or a git URL.")
+    raise UsageError(f"{source} is neither a file nor a folder here. Attach one that is there, or a git URL.")
 
 
-def _existing_folder(source: str, root: Path) -> LocalSource | None:
-    """The longest front part that is a folder; an `@` may stand in its name as well as before a revision."""
+def _existing(source: str, root: Path) -> LocalSource | None:
+    """The longest front part that is a folder or a file; an `@` may stand in its name as well as before a revision."""
     ends = [len(source), *(match.start() for match in reversed(list(re.finditer("@", source))))]
     for end in ends:
         folder, revision = source[:end], source[end + 1 :]
-        if not folder or not (place := _place(folder, root)).is_dir():
+        if not folder or not _is_there(place := _place(folder, root)):
             continue
         if end < len(source) and (not revision or revision.startswith("-")):
-            raise UsageError(f"{revision or source} names no revision. Write FOLDER@REVISION, such as .@HEAD~1.")
+            raise UsageError(f"{revision or source} names no revision. Write PATH@REVISION, such as .@HEAD~1.")
         return LocalSource(folder=place.resolve(), revision=revision)
     return None
+
+
+def _is_there(place: Path) -> bool:
+    try:
+        return place.is_dir() or place.is_file()
+    except OSError:
+        return False  # A name that is too long for the disk, for one.
 
 
 def _place(folder: str, root: Path) -> Path:

@@ -11,6 +11,7 @@ from dsterm.core.secret_names import holds_secrets, is_secret_name
 
 SUBMODULE = "submodule"
 OTHER_REPOSITORY = "a git repository of its own"
+INSTALLED = "installed by a program"
 GENERATED = "generated"
 VENDORED = "vendored"
 MINIFIED = "minified"

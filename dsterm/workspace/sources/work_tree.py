@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from dsterm.core.attachments import LeftOut
 from dsterm.core.errors import WorkspaceError
 from dsterm.core.left_out_reasons import NO_FILE, SYMLINK
 from dsterm.workspace.files.inside import Inside
@@ -22,25 +21,13 @@ from dsterm.workspace.files.open_folder import OpenFolder
 from dsterm.workspace.git.git_hardening import GitCall, GitDoor
 from dsterm.workspace.git.git_head import find_work_tree
 from dsterm.workspace.sources.git_listing import parse_index, parse_status
+from dsterm.workspace.sources.listed import Listed, in_order, joined
 from dsterm.workspace.sources.reasons import OTHER_REPOSITORY, SUBMODULE
 
 _TIMEOUT = 120.0
 _INDEX = ("ls-files", "--stage", "-v", "-z")
 _STATUS = ("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "-z", "--no-renames")
 _NOT_HERE = "submodule, not fetched here"
-
-
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """Files below a folder: blob by path, empty where it is not known, sizes where somebody looked, and what is no file.
-
-    The paths are in the order of their bytes.
-    """
-
-    blobs: dict[str, str]
-    sizes: dict[str, int] = {}
-    named: tuple[LeftOut, ...] = ()
-    commit: str = ""
-    is_dirty: bool = False
 
 
 async def list_work_tree(
@@ -60,14 +47,20 @@ async def list_work_tree(
         status = both.create_task(door.output(status_call))
     prefix = "" if folder == tree else f"{folder.relative_to(tree).as_posix()}/"
     listed = await asyncio.to_thread(_listed, folder, index.result(), status.result(), prefix)
+    return await enter(door, folder, listed, tracked_only=tracked_only, enters=enters)
+
+
+async def enter(
+    door: GitDoor, folder: Path, listed: Listed, *, tracked_only: bool = False, enters: Sequence[str] = ()
+) -> Listed:
+    """`listed`, the listing of `folder`, with the files of those repositories in it that `enters` names. GitError."""
     for name in _enterable(listed, enters):
-        if _is_own_tree(folder, folder / name):
+        if await asyncio.to_thread(_is_own_tree, folder, folder / name):
             below = [one.removeprefix(f"{name}/") for one in enters if one.startswith(f"{name}/")]
             inner = await list_work_tree(door, folder / name, tracked_only=tracked_only, enters=below)
-            listed = _joined(listed, inner, name)
+            listed = joined(listed, inner, name)
         else:
-            named = {one.path: _NOT_HERE if one.path == name else one.reason for one in listed.named}
-            listed = msgspec.structs.replace(listed, named=left_out(named))
+            listed = msgspec.structs.replace(listed, named={**listed.named, name: _NOT_HERE})
     return listed
 
 
@@ -88,7 +81,7 @@ def _listed(folder: Path, index_listing: bytes, status_listing: bytes, prefix: s
     return Listed(
         blobs=in_order(blobs) if sizes else blobs,
         sizes=sizes,
-        named=left_out(named),
+        named=named,
         commit=status.commit,
         is_dirty=status.is_dirty,
     )
@@ -121,28 +114,10 @@ def look(folder: Path, paths: Iterable[str]) -> dict[str, int | str]:
     return kinds
 
 
-def in_order(blobs: dict[str, str]) -> dict[str, str]:
-    """The same in the order of the paths' bytes."""
-    return {path: blobs[path] for path in sorted(blobs, key=path_bytes)}
-
-
-def path_bytes(path: str) -> bytes:
-    """A path as the disk has it."""
-    return path.encode("utf-8", "surrogateescape")
-
-
-def left_out(named: Mapping[str, str]) -> tuple[LeftOut, ...]:
-    """What is only named, in the order of its bytes and as text that can be encoded."""
-    return tuple(
-        LeftOut(path=path_bytes(path).decode("utf-8", "replace"), reason=named[path])
-        for path in sorted(named, key=path_bytes)
-    )
-
-
 def _enterable(listed: Listed, enters: Iterable[str]) -> list[str]:
     """The repositories among what is named that were asked for, as the folders that they are."""
     wanted = {one.strip("/") for one in enters}
-    repositories = [one.path.rstrip("/") for one in listed.named if one.reason in {SUBMODULE, OTHER_REPOSITORY}]
+    repositories = [path.rstrip("/") for path, why in listed.named.items() if why in {SUBMODULE, OTHER_REPOSITORY}]
     return [path for path in repositories if path in wanted]
 
 
@@ -153,16 +128,3 @@ def _is_own_tree(folder: Path, place: Path) -> bool:
             return find_work_tree(place) == place
     except (OSError, WorkspaceError):
         return False
-
-
-def _joined(outer: Listed, inner: Listed, name: str) -> Listed:
-    """`outer` with the files of the repository `name` in it."""
-    named = {one.path: one.reason for one in outer.named if one.path.rstrip("/") != name}
-    named |= {f"{name}/{one.path}": one.reason for one in inner.named}
-    return msgspec.structs.replace(
-        outer,
-        blobs=in_order(outer.blobs | {f"{name}/{path}": blob for path, blob in inner.blobs.items()}),
-        sizes=outer.sizes | {f"{name}/{path}": size for path, size in inner.sizes.items()},
-        named=left_out(named),
-        is_dirty=outer.is_dirty or inner.is_dirty,
-    )
