@@ -84,6 +84,10 @@ class Workspace(Protocol):
         """Files under `folder` that git does not ignore (all but hidden ones where there is no git), sorted by path."""
         ...
 
+    async def names(self) -> list[str]:
+        """The names of `files(root)`, relative to it, at once and without a look at each: some may be links, or gone."""
+        ...
+
     async def run(self, arguments: Sequence[str], *, timeout: float, cap: int) -> Completed:
         """Run a program found outside the workspace, in the root, without a terminal; `timeout` in seconds, `cap` in bytes.
 

@@ -41,7 +41,6 @@ from dsterm.tui.terminal import normal_key, restore_title, set_title
 from dsterm.tui.themes import adopt, line_looks, screen_theme
 from dsterm.tui.transcript_view import TranscriptSource, TranscriptView
 from dsterm.tui.turns import Turns
-from dsterm.tui.wire_actions import WireActions
 
 _STATUS_SECONDS = 0.25
 _READY = "ready"
@@ -54,7 +53,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
     AUTO_FOCUS = "Composer"
 
 
-class DstermApp(WireActions, inherit_bindings=False):
+class DstermApp(ForecastActions, inherit_bindings=False):
     """Transcript, question, composer, hint and status, over a Conversation."""
 
     CSS_PATH = "dsterm.tcss"
@@ -75,7 +74,7 @@ class DstermApp(WireActions, inherit_bindings=False):
         self.view = TranscriptView(self.painter, self._source())
         self.popup = CompletionPopup(self.all_commands)
         self.dock = QuestionDock(self.painter, self._quiet_seconds)
-        self.composer = Composer(Recall(options.history), self.popup, self.turns.take_last)
+        self.composer = Composer(Recall(options.history), self.popup, self.mentions, self.turns.take_last)
         self.foot = Foot(self.painter, self._read_foot)
         self._key_at = float("-inf")
         self._status_timer: Timer | None = None
@@ -101,6 +100,8 @@ class DstermApp(WireActions, inherit_bindings=False):
         yield self.dock
         yield self.popup
         yield self.composer
+        yield self.mentions
+        yield self.chips
         yield self.foot
 
     def on_mount(self) -> None:
@@ -268,6 +269,7 @@ class DstermApp(WireActions, inherit_bindings=False):
             if self.composer.notice_draft():
                 self.foot.draw()
 
+            self.weigh_draft()
     def on_transcript_view_moved(self, _message: TranscriptView.Moved) -> None:
         """Something stands below what is seen, or no longer does."""
         self.foot.draw()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import TextArea
@@ -18,7 +18,16 @@ from textual.widgets import TextArea
 from dsterm.core.errors import DstermError
 from dsterm.core.models import ThinkingMode
 from dsterm.tui.completion import CompletionPopup
-from dsterm.tui.paste import DATA_SENTENCE, PATH_SENTENCE, PasteShelf, as_text, is_image_data, is_image_path
+from dsterm.tui.composer_keys import COMPOSER_KEYS
+from dsterm.tui.mention_popup import MentionPopup
+from dsterm.tui.paste import (
+    DATA_SENTENCE,
+    PATH_SENTENCE,
+    PasteShelf,
+    as_text,
+    is_image_data,
+    is_image_path,
+)
 from dsterm.tui.recall import Recall
 from dsterm.tui.shell_line import Shell, shell_of
 
@@ -31,34 +40,7 @@ _PASTE_KEYS = 200
 class Composer(TextArea, inherit_bindings=False):
     """The prompt as it is written. Enter posts `Submitted`; words for the user's eye only come as `Said`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "cursor_up", show=False),
-        Binding("down", "cursor_down", show=False),
-        Binding("left", "cursor_left", show=False),
-        Binding("right", "cursor_right", show=False),
-        Binding("ctrl+left,alt+b", "cursor_word_left", show=False),
-        Binding("ctrl+right,alt+f", "cursor_word_right", show=False),
-        Binding("home,ctrl+a", "cursor_line_start", show=False),
-        Binding("end,ctrl+e", "line_end", show=False),
-        Binding("shift+up", "cursor_up(True)", show=False),
-        Binding("shift+down", "cursor_down(True)", show=False),
-        Binding("shift+left", "cursor_left(True)", show=False),
-        Binding("shift+right", "cursor_right(True)", show=False),
-        Binding("shift+home", "cursor_line_start(True)", show=False),
-        Binding("shift+end", "cursor_line_end(True)", show=False),
-        Binding("ctrl+shift+left", "cursor_word_left(True)", show=False),
-        Binding("ctrl+shift+right", "cursor_word_right(True)", show=False),
-        Binding("backspace", "rub_out", show=False),
-        Binding("delete", "delete_right", show=False),
-        Binding("ctrl+d", "delete_or_leave", show=False),
-        Binding("ctrl+w,ctrl+backspace,alt+backspace", "kill_word", show=False),
-        Binding("alt+delete,alt+d", "delete_word_right", show=False),
-        Binding("ctrl+u", "kill_to_start", show=False),
-        Binding("ctrl+k", "kill_to_end", show=False),
-        Binding("ctrl+y", "yank", show=False),
-        Binding("ctrl+underscore", "undo", show=False),
-        Binding("ctrl+v", "paste", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*COMPOSER_KEYS]
 
     class Submitted(Message):
         """The user pressed Enter; `text` has pastes in full and may be blank. `is_steer`: for the running turn, now;
@@ -78,12 +60,15 @@ class Composer(TextArea, inherit_bindings=False):
             self.text = text
             super().__init__()
 
-    def __init__(self, recall: Recall, popup: CompletionPopup, take_queued: Callable[[], str | None]) -> None:
+    def __init__(
+        self, recall: Recall, popup: CompletionPopup, mentions: MentionPopup, take_queued: Callable[[], str | None]
+    ) -> None:
         super().__init__(soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False, compact=True)
         self.cursor_blink = False
         self.match_cursor_bracket = False
         self.recall = recall
         self._popup = popup
+        self._mentions = mentions
         self._take_queued = take_queued
         self._shelf = PasteShelf()
         self._key_times: deque[float] = deque(maxlen=_PASTE_KEYS + 1)
@@ -108,6 +93,26 @@ class Composer(TextArea, inherit_bindings=False):
         """Put `text`, made safe to draw, in place of the draft, the cursor behind it."""
         self.load_text(as_text(text))
         self.move_cursor(self.document.end)
+        self._mentions.dismiss(self.before_cursor)
+
+    @property
+    def before_cursor(self) -> str:
+        """The line up to the cursor; nothing while something is selected."""
+        row, column = self.cursor_location
+        return self.document[row][:column] if self.selection.is_empty else ""
+
+    @property
+    def pastes(self) -> dict[str, str]:
+        """The large pastes in the draft: their chips, and what they stand for."""
+        return self._shelf.inside(self.text)
+
+    def open_paste(self) -> bool:
+        """Put its text in place of the chip before the cursor, else of the last one; False where there is none."""
+        row, column = self.cursor_location
+        found = self._shelf.nearest(self.text, (row, column), self.document[row][:column])
+        if found is not None:
+            self._replace_via_keyboard(found.text, found.start, found.end)
+        return found is not None
 
     def take(self) -> str:
         """The draft with pastes in full; the composer is empty afterwards."""
@@ -119,7 +124,13 @@ class Composer(TextArea, inherit_bindings=False):
 
     async def _on_key(self, event: events.Key) -> None:
         key = event.key
-        if self._popup.take_key(key, self.text):
+        if self._mentions.is_open and key in {"tab", "enter"}:
+            # Fast fingers: the list still stands for an earlier draft.
+            self._mentions.follow(self.before_cursor)
+        if self._mentions.take_key(key):
+            _consume(event)
+            self._accept_mention()
+        elif self._popup.take_key(key, self.text):
             _consume(event)
             if self._popup.accepted is not None:
                 self._accept(key)
@@ -141,6 +152,12 @@ class Composer(TextArea, inherit_bindings=False):
             self._release_enter()
             self._key_times.append(event.time)
             self.recall.stop()
+
+    def _accept_mention(self) -> None:
+        taken = self._mentions.taken
+        if taken is not None:
+            row, column = self.cursor_location
+            self.replace(taken.text, (row, column - taken.length), (row, column))
 
     def _accept(self, key: str) -> None:
         """Take the chosen completion; Enter also sends it where it needs nothing more."""
@@ -175,6 +192,7 @@ class Composer(TextArea, inherit_bindings=False):
         self._held_enter = None
         self._key_times.clear()
         self._popup.close()
+        self._mentions.close()
         is_bare = not self.text
         self.post_message(self.Submitted(self.take(), is_bare=is_bare))
 
@@ -183,8 +201,7 @@ class Composer(TextArea, inherit_bindings=False):
         self._replace_via_keyboard(text, start, end)
 
     async def _on_paste(self, event: events.Paste) -> None:
-        event.stop()
-        event.prevent_default()
+        _consume(event)
         self.insert_paste(event.text)
 
     def insert_paste(self, pasted: str) -> None:
@@ -277,6 +294,6 @@ class Composer(TextArea, inherit_bindings=False):
         self.delete(start, end)
 
 
-def _consume(event: events.Key) -> None:
+def _consume(event: events.Key | events.Paste) -> None:
     event.stop()
     event.prevent_default()

@@ -14,6 +14,8 @@ import msgspec
 
 from dsterm.core.config import ReasoningFold
 from dsterm.core.events import Envelope
+from dsterm.core.forecasts import SendForecast
+from dsterm.core.mentions import Mention, MentionPaths
 from dsterm.core.models import ProviderCard
 from dsterm.core.questions import Answer
 from dsterm.core.review import ProposedFile
@@ -131,6 +133,22 @@ class Conversation(Protocol):
 
     def command(self, line: str) -> AsyncIterator[Envelope]:
         """A slash command with its arguments, or a command of the user's own for the shell, which begins with `!`."""
+        ...
+
+    def forecast(self, draft: str, pasted: Sequence[str] = (), mentioned: int = 0) -> SendForecast | None:
+        """What sending `draft` now comes to, with `pasted` texts and `mentioned` tokens; cheap enough for every letter."""
+        ...
+
+    async def count_draft(self, draft: str, pasted: Sequence[str] = ()) -> None:
+        """Count what is long in it in a thread; the next forecast has it."""
+        ...
+
+    async def weigh(self, draft: str) -> tuple[Mention, ...]:
+        """What `draft` mentions with `@`, with the tokens it will add."""
+        ...
+
+    async def mention_paths(self) -> MentionPaths:
+        """The files that can be mentioned, by name."""
         ...
 
     def listen(self, listener: Callable[[Envelope], None]) -> None:

@@ -94,6 +94,7 @@ ACTIONS: tuple[Action, ...] = (
         group=_TURN,
         keys=("ctrl+c",),
     ),
+    Action(id="paste.open", method="open_paste", help="open a large paste in the composer", group=_TURN, leader="e"),
     Action(
         id="attach", method="attach", help="attach a repository", group=_TURN, keys=("f5",), leader="a", slash="/attach"
     ),

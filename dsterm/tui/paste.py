@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from dsterm.render.clean import clean
 
 _CHIP_BYTES = 4096
@@ -30,6 +32,14 @@ def is_image_path(pasted: str) -> bool:
 def is_image_data(pasted: str) -> bool:
     """Whether the paste is the picture itself."""
     return _IMAGE_DATA.match(pasted) is not None
+
+
+class ShelvedPaste(msgspec.Struct, frozen=True):
+    """A paste whose chip stands in a draft from `start` to `end`, each a row and a column."""
+
+    text: str
+    start: tuple[int, int]
+    end: tuple[int, int]
 
 
 class PasteShelf:
@@ -62,6 +72,25 @@ class PasteShelf:
     def chip_before(self, line: str) -> str:
         """The chip that `line` ends with, or nothing."""
         return next((chip for chip in self._texts if line.endswith(chip)), "")
+
+    def inside(self, text: str) -> dict[str, str]:
+        """The chips that stand in `text`, and what they stand for."""
+        return {chip: pasted for chip, pasted in self._texts.items() if chip in text}
+
+    def nearest(self, text: str, cursor: tuple[int, int], before: str) -> ShelvedPaste | None:
+        """The paste whose chip `before`, the line up to the cursor, ends with, else the last one in `text`."""
+        chips = self.inside(text)
+        if not chips:
+            return None
+        row, column = cursor
+        chip = self.chip_before(before)
+        if chip:
+            column -= len(chip)
+        else:
+            chip = max(chips, key=text.rfind)
+            ahead = text[: text.rfind(chip)]
+            row, column = ahead.count("\n"), len(ahead) - (ahead.rfind("\n") + 1)
+        return ShelvedPaste(self._texts[chip], (row, column), (row, column + len(chip)))
 
     def clear(self) -> None:
         """Forget all of them."""

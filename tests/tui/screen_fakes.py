@@ -29,6 +29,8 @@ from dsterm.core.events import (
     TurnEnded,
     TurnStarted,
 )
+from dsterm.core.forecasts import SendForecast
+from dsterm.core.mentions import Mention, MentionPaths
 from dsterm.core.messages import AssistantMessage, ToolCall
 from dsterm.core.models import Cost, ModelCard, PermissionMode, Price, ThinkingMode, Usage
 from dsterm.core.provider import StopReason
@@ -109,6 +111,10 @@ class FakeConversation:
         self.failure: Exception | None = None
         self.files: tuple[ProposedFile, ...] = ()
         self.held = ""
+        self.mentions: tuple[Mention, ...] = ()
+        self.known = MentionPaths()
+        self.next_send: SendForecast | None = None
+        self.drafts: list[tuple[str, tuple[str, ...], int]] = []
         self._stop = asyncio.Event()
         self._answers: dict[str, asyncio.Future[Answer]] = {}
         self.now = Status(
@@ -236,6 +242,19 @@ class FakeConversation:
                 yield self.envelope(Notice(text="1 request  Pro  Think  $0.0312"))
             case _:
                 yield self.envelope(Notice(text=f"{name} is not a command.", level=NoticeLevel.ERROR))
+
+    def forecast(self, draft: str = "", pasted: Sequence[str] = (), mentioned: int = 0) -> SendForecast | None:
+        self.drafts.append((draft, tuple(pasted), mentioned))
+        return self.next_send
+
+    async def count_draft(self, draft: str, pasted: Sequence[str] = ()) -> None:
+        return
+
+    async def weigh(self, draft: str) -> tuple[Mention, ...]:
+        return tuple(mention for mention in self.mentions if mention.written in draft)
+
+    async def mention_paths(self) -> MentionPaths:
+        return self.known
 
     def listen(self, listener: Callable[[Envelope], None]) -> None:
         self.listener = listener

@@ -37,6 +37,21 @@ async def list_files(folder: Path, inside: Inside, door: GitDoor | None) -> list
     return await asyncio.to_thread(_walk, folder, inside)
 
 
+async def list_names(folder: Path, inside: Inside, door: GitDoor | None) -> list[str]:
+    """What `list_files` finds, as text relative to `folder` and as git knows it: quick, but not looked at one by one.
+
+    A name may be that of a link, or of a file that is gone.
+    """
+    if door and find_git_folder(inside.root_of(folder)):
+        try:
+            names = await _git_names(folder, door)
+        except (GitError, UsageError):
+            names = []
+        if names:
+            return await asyncio.to_thread(lambda: [os.fsdecode(name) for name in names])
+    return [path.relative_to(folder).as_posix() for path in await asyncio.to_thread(_walk, folder, inside)]
+
+
 async def _git_names(folder: Path, door: GitDoor) -> list[bytes]:
     arguments = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     listing = await door.output(GitCall(arguments=arguments, folder=folder))

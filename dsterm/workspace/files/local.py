@@ -13,7 +13,7 @@ from dsterm.core.workspace import Completed, FileFacts
 from dsterm.workspace.environment import clean_environment, environment_outside
 from dsterm.workspace.files.atomic_write import write_together
 from dsterm.workspace.files.inside import Inside
-from dsterm.workspace.files.listing import list_files
+from dsterm.workspace.files.listing import list_files, list_names
 from dsterm.workspace.git.git_hardening import GitCall, GitDoor
 from dsterm.workspace.process import Launch, run_program
 from dsterm.workspace.programs import find_program
@@ -109,6 +109,10 @@ class LocalWorkspace:
         """Files under `folder` that git does not ignore (all but hidden ones where there is no git), sorted by path."""
         self._check(folder)
         return await list_files(folder, self._inside, self._door)
+
+    async def names(self) -> list[str]:
+        """The names of `files(root)`, relative to it, at once and without a look at each: some may be links, or gone."""
+        return await list_names(self._root, self._inside, self._door)
 
     async def run(self, arguments: Sequence[str], *, timeout: float, cap: int) -> Completed:
         """Run a program found outside the workspace, in the root, without a terminal; `timeout` in seconds, `cap` in bytes.
