@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
 import os
 import platform
-from collections.abc import Awaitable, Callable
 from errno import EACCES
 from pathlib import Path
 from random import SystemRandom
@@ -20,7 +18,6 @@ from dsterm.boot.known_keys import KnownKeys
 from dsterm.boot.plan import LaunchPlan
 from dsterm.context.environment_note import EnvironmentFacts, environment_note
 from dsterm.context.prompt import system_prompt
-from dsterm.context.repo_pack import BuiltPack, build_pack
 from dsterm.core.commands import CommandRunner
 from dsterm.core.config import Config
 from dsterm.core.errors import DiskError, GitError, UsageError
@@ -32,19 +29,20 @@ from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.llm.catalog import Catalog
 from dsterm.llm.tokens import V4Counter
 from dsterm.policy.shell import read_command
+from dsterm.render.outline import TokenOutline
 from dsterm.store.disk import disk_error, make_private_folder
 from dsterm.store.index import Index
 from dsterm.store.packs import PackFolder
 from dsterm.store.sessions import SessionStore, new_session_id
 from dsterm.tools.toolbox import Toolbox, build_toolbox
 from dsterm.workspace.environment import environment_outside
+from dsterm.workspace.files.instruction_files import read_instruction_files
 from dsterm.workspace.files.local import LocalWorkspace
 from dsterm.workspace.git.git import Git
 from dsterm.workspace.git.user_git import UserGit
 from dsterm.workspace.programs import find_program, program_folders
 from dsterm.workspace.saved.checkpoints import Checkpoints, project_name
-
-Packer = Callable[[str, Callable[[str], None], bool], Awaitable[BuiltPack]]
+from dsterm.workspace.sources.sources import Sources
 
 
 def build_engine(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> Engine:
@@ -109,6 +107,7 @@ def build_parts(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> EngineParts
         redact=keys.redact,
         find_secrets=keys.find,
         is_trusted=plan.is_trusted,
+        instructions=lambda: read_instruction_files(plan.folder, plan.paths.config, is_trusted=plan.is_trusted),
         proposed_checks=plan.proposed_checks,
         workspace=workspace,
         checkpoints=checkpoints,
@@ -119,7 +118,8 @@ def build_parts(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> EngineParts
         jitter=random.random,
         system=system_prompt(config.append_system_prompt),
         folder=plan.folder,
-        pack=_packer(git, counter, config.attach_cap),
+        sources=open_sources(plan, git),
+        outline=TokenOutline(),
         repo_state=lambda: _repo_state(git),
         note=lambda repo: _note(plan.folder, clock, repo),
         packs=PackFolder(plan.paths.packs) if sessions else None,
@@ -224,14 +224,11 @@ def _check_tool_names(names: tuple[str, ...], known: tuple[str, ...]) -> None:
             raise UsageError(f"There is no tool {name!r}. The tools are {', '.join(known)}.")
 
 
-def _packer(git: Git, counter: V4Counter, cap: int) -> Packer:
-    async def pack(source: str, progress: Callable[[str], None], takes_secrets: bool) -> BuiltPack:
-        progress(f"reading {source}")
-        snapshot = await git.snapshot(source, cap=cap, progress=progress, takes_secrets=takes_secrets)
-        progress(f"counting {len(snapshot.files):,} files")
-        return await asyncio.to_thread(build_pack, snapshot, counter)
-
-    return pack
+def open_sources(plan: LaunchPlan, git: Git) -> Sources:
+    """What lists and reads what is attached."""
+    return Sources(
+        git.door, plan.folder, clones=plan.paths.clones, closed=_own_folders(plan), cap=plan.config.attach_cap
+    )
 
 
 async def _repo_state(git: Git) -> RepoState:

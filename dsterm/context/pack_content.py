@@ -109,12 +109,15 @@ def _facts(source: PackSource, table: Sequence[PackSection]) -> Iterator[str]:
 
 
 def _place(survey: Survey) -> str:
+    if survey.revision:
+        return "These are files of a commit; tools can't reach them, they see the work tree."
     if survey.place is None:
         return "These files are not in the workspace; tools can't reach them."
-    where = f"{survey.place}/ in the workspace" if survey.place else "the workspace"
-    if survey.revision:
-        return f"These are files of a commit; those in {where} may differ."
-    return f"Paths are relative to {where}." if not survey.place else f"Paths are relative to the folder {where}."
+    return (
+        f"Paths are relative to {survey.place}/ in the workspace."
+        if survey.place
+        else "Paths are relative to the workspace."
+    )
 
 
 def _state(table: Sequence[PackSection]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING
 
 from dsterm.context.data_marks import mark_data
+from dsterm.core.attachments import PackChoice
 from dsterm.core.command_events import JobChanged
 from dsterm.core.commands import Job, JobState
 from dsterm.core.errors import DstermError, UsageError
@@ -21,11 +22,11 @@ from dsterm.core.status import Status
 from dsterm.engine.branch import branch
 from dsterm.engine.drive import Drive
 from dsterm.engine.forecasting.drafts import Drafts
+from dsterm.engine.instructing import find_instructions
 from dsterm.engine.live import LiveSession
 from dsterm.engine.opening import Opening
 from dsterm.engine.parts import EngineParts
 from dsterm.engine.planning import settle_plan
-from dsterm.engine.slash.attach import attach
 from dsterm.engine.slash.builtin_commands import BuiltinCommands
 from dsterm.engine.slash.commands import CommandSpec, command_name, find_command, words_for
 from dsterm.engine.slash.user_command import run_user_command
@@ -38,6 +39,7 @@ from dsterm.engine.undoing.rewind import RewindPoint, rewind_points
 from dsterm.store.sessions import SessionSummary
 
 if TYPE_CHECKING:
+    from dsterm.engine.attaching.attachments import Attachments
     from dsterm.engine.mentioning.weighing import Weighing
 
 
@@ -126,9 +128,18 @@ class Engine:
         async for envelope in self._drive.events(self._command(line)):
             yield envelope
 
-    def attach(self, source: str) -> AsyncIterator[Envelope]:
-        """Attach a repository: a path or a URL, with `@REV` if wanted. Raises DstermError, unlike the command."""
-        return self._drive.events(attach(self._live, source))
+    def attach(self, source: str, choice: PackChoice | None = None) -> AsyncIterator[Envelope]:
+        """Attach a folder, a file, `PATH@REV` or a URL, all of it or what is chosen. Raises DstermError, unlike the command."""
+        from dsterm.engine.attaching.attach import attach  # noqa: PLC0415  only when something is attached
+
+        return self._drive.events(attach(self._live, source, choice or PackChoice()))
+
+    @property
+    def attachments(self) -> Attachments:
+        """Looks at what can be attached."""
+        from dsterm.engine.attaching.attachments import Attachments  # noqa: PLC0415  only when something is attached
+
+        return Attachments(lambda: self._live)
 
     async def weigh(self, draft: str) -> tuple[Mention, ...]:
         """What `draft` mentions with `@`, with the tokens it will add; nothing is asked or sent."""
@@ -213,6 +224,7 @@ class Engine:
     async def refresh(self) -> None:
         """Look again where the workspace stands in git, and what confines commands."""
         self._live.repo = await self._parts.repo_state()
+        await find_instructions(self._live)
         facts = await asyncio.to_thread(lambda: self._parts.commands.sandbox)
         self._live.sandbox = facts.name
         if not facts.name and self._parts.config.sandbox and not self._has_told_of_sandbox:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from dsterm.context.repo_pack import BuiltPack
 from dsterm.core.commands import CommandRunner
 from dsterm.core.config import Config
 from dsterm.core.errors import UsageError
+from dsterm.core.instruction_events import InstructionFile
 from dsterm.core.models import ProviderCard
 from dsterm.core.provider import Provider
-from dsterm.core.services import Clock, TokenCounter
+from dsterm.core.services import Clock, Outline, SourceReader, TokenCounter
 from dsterm.core.workspace import Workspace
 from dsterm.engine.forecasting.past import PastRequests
 from dsterm.llm.catalog import Catalog
@@ -49,10 +49,11 @@ class EngineParts:
     """The rooms and services of one engine.
 
     `connect` raises UsageError when there is no key, which `missing_key` tells beforehand (it may block for seconds); `warm`
-    loads, in a thread, what a request needs; `pack` reads a repository and counts it, telling its progress, and takes what looks
-    secret only when its last argument says so; `trust` keeps what the user granted to this project; `proposed_checks` are what
-    the project's own settings would run; `redact` masks what looks like a key, `find_secrets` names it without showing it;
-    `sessions`, `index` and `packs` are None when nothing is to be saved; `can_ask` is False where no one can answer;
+    loads, in a thread, what a request needs; `sources` lists and reads what can be attached; `trust` keeps what the user granted
+    to this project; `proposed_checks` are what the project's own settings would run; `redact` masks what looks like a key,
+    `find_secrets` names it without showing it;
+    `sessions`, `index` and `packs` are None when nothing is to be saved; `instructions` reads the files of instructions, in a
+    thread; `can_ask` is False where no one can answer;
     `interrupted` are sentences about changes that a dsterm before this one was killed in.
     """
 
@@ -73,7 +74,8 @@ class EngineParts:
     jitter: Callable[[], float]
     system: str
     folder: Path
-    pack: Callable[[str, Callable[[str], None], bool], Awaitable[BuiltPack]]
+    sources: SourceReader
+    outline: Outline
     repo_state: Callable[[], Awaitable[RepoState]]
     note: Callable[[RepoState], str]
     packs: PackFolder | None
@@ -83,6 +85,7 @@ class EngineParts:
     redact: Callable[[str], str] = str
     find_secrets: Callable[[str], tuple[str, ...]] = lambda _text: ()
     is_trusted: bool = True
+    instructions: Callable[[], tuple[InstructionFile, ...]] = lambda: ()
     missing_key: Callable[[ProviderCard], str] = lambda _card: ""
     proposed_checks: tuple[str, ...] = ()
     can_ask: bool = True

@@ -1,138 +1,136 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Sequence
+from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pack_maker import build, parse, source_of
 
-from dsterm.context.repo_pack import BuiltPack, build_pack
-from dsterm.core.attachments import LeftOut
+from dsterm.context.pack_content import arrange
+from dsterm.context.pack_text import OPENING
+from dsterm.core.attachments import LeftOut, Level, PackChoice
 from dsterm.core.errors import UsageError
-from dsterm.core.workspace import RepoSnapshot, SnapshotFile
-
-
-class Counter:
-    def __init__(self) -> None:
-        self.batches: list[int] = []
-
-    @property
-    def is_exact(self) -> bool:
-        return True
-
-    def count(self, text: str) -> int:
-        return len(text)
-
-    def count_exactly(self, texts: Sequence[str]) -> list[int]:
-        self.batches.append(sum(map(len, texts)))
-        return [len(text) for text in texts]
-
-
-def snapshot(files: dict[str, bytes], source: str = "/home/ada/repo", **more: object) -> RepoSnapshot:
-    left_out = more.get("left_out", ())
-    assert isinstance(left_out, tuple)
-    return RepoSnapshot(
-        source=source,
-        commit=str(more.get("commit", "")),
-        is_dirty=bool(more.get("is_dirty", False)),
-        files=tuple(SnapshotFile(path=path, data=data) for path, data in files.items()),
-        left_out=left_out,
-    )
-
-
-def build(files: dict[str, bytes], source: str = "/home/ada/repo", **more: object) -> BuiltPack:
-    return build_pack(snapshot(files, source, **more), Counter())
-
-
-def parse(text: str) -> dict[str, str]:
-    """Read the files back by the rule that the pack states: a path, then what stands between two equal fences."""
-    files = {}
-    lines = iter(text.split("\n"))
-    for line in lines:
-        if not line.startswith("### "):
-            continue
-        fence = next(lines)
-        assert re.fullmatch("`{3,}", fence)
-        content = []
-        while (inner := next(lines)) != fence:
-            content.append(inner)
-        files[line.removeprefix("### ")] = "\n".join(content)
-    return files
+from dsterm.core.left_out_reasons import BINARY
 
 
 def test_a_pack_holds_each_file_after_its_path_and_the_table_after_all_files() -> None:
-    built = build({"src/a.py": b"print(1)\n", "README.md": b"# Hi"}, commit="abc123", is_dirty=True)
+    built = build({"src/a.py": "print(1)\n", "README.md": "# Hi"}, commit="abc123", is_dirty=True)
     assert parse(built.text) == {"src/a.py": "print(1)", "README.md": "# Hi"}
+    assert built.text.startswith(OPENING + "\n### ")
     after = built.text[built.text.rindex("```") :]
-    assert "- src/a.py " in after
-    assert '"repo" at commit abc123 with uncommitted changes' in after
+    assert "- README.md 4\n- src/a.py 9\n" in after
+    assert "Work tree on commit abc123, with uncommitted changes; its state is " in after
     assert "abc123" not in built.text[: built.text.rindex("```")]
-    assert "No newline at end of file" in after
+    assert "No newline at end of file" in built.text
 
 
 def test_the_figures_of_a_pack_are_those_of_its_text() -> None:
-    built = build({"a": "naïve\n".encode(), "b": b"", "c": b"x\r\ny"})
+    built = build({"a": "naïve\n", "b": "", "c": "x\r\ny"}, place="sub")
     data = built.text.encode()
     assert built.pack.digest == hashlib.sha256(data).hexdigest()
     assert (built.pack.size, built.pack.files, built.pack.tokens) == (len(data), 3, len(built.text))
+    assert (built.pack.place, built.pack.is_followed, built.pack.choice) == ("sub", True, PackChoice())
+    assert [built.text[file.start : file.start + file.length] for file in built.manifest.files] == [
+        "naïve\n",
+        "",
+        "x\r\ny",
+    ]
 
 
-def test_the_same_repository_gives_the_same_bytes_wherever_it_lies() -> None:
-    files = {"a.py": b"1\n", "b.py": b"2\n"}
-    here, there = build(files, "/home/ada/repo"), build(files, "/srv/work/repo/")
-    address = build(files, "https://example.org/ada/repo.git")
-    windows = build(files, "C:\\work\\repo")
-    assert here.text == there.text == address.text == windows.text
+def test_what_can_not_be_seen_of_a_text_is_told_after_it() -> None:
+    text = build({"a": "x\r\ny"}).text
+    assert "x\r\ny\n```\n\\ No newline at end of file\n\\ Lines end in CRLF\n" in text
 
 
-def test_nothing_that_varies_stands_before_the_files() -> None:
-    short = build({"a.py": b"1\n"}, "/x/one", commit="aaa")
-    long = build({"a.py": b"1\n", "b.py": b"2\n"}, "/x/two", commit="bbb", is_dirty=True)
-    shared = short.text[: short.text.rindex("\nEnd of the files")]
-    assert long.text.startswith(shared)
+def test_the_least_recently_changed_files_come_first_and_those_of_unknown_age_before_them() -> None:
+    files = dict.fromkeys(("a", "b", "c", "d", "e"), "x\n")
+    built = build(files, ages={"a": 0, "c": 7, "b": 7, "e": 2})
+    assert list(parse(built.text)) == ["d", "b", "c", "e", "a"]
+    assert list(parse(build(files).text)) == ["a", "b", "c", "d", "e"]
+    assert [file.path for file in built.manifest.files] == ["a", "b", "c", "d", "e"]
 
 
-def test_binary_files_are_left_out_with_the_reason() -> None:
-    earlier = LeftOut(path="big.bin", reason="larger than 1,000,000 bytes")
-    built = build({"a": b"text\n", "b": b"\xff\xfe", "c": b"nul\0"}, left_out=(earlier,))
-    assert [file.path for file in built.left_out] == ["big.bin", "b", "c"]
-    assert "- big.bin (larger than 1,000,000 bytes)\n- b (not UTF-8 text)" in built.text
+def test_the_same_files_give_the_same_bytes_wherever_they_lie() -> None:
+    files = {"a.py": "1\n", "b.py": "2\n"}
+    here = build(files, source="/home/ada/repo", folder=Path("/home/ada/repo"), place=None)
+    there = build(files, source="../b", folder=Path("/srv/b"), place=None)
+    assert here.text == there.text
+    assert "ada" not in here.text
+    assert "tools can't reach them" in here.text
 
 
-def test_a_long_list_of_what_is_left_out_is_cut() -> None:
-    built = build({"a": b"x", **{f"bin{number}": b"\0" for number in range(70)}})
-    assert "- and 20 more\n" in built.text
-    assert len(built.left_out) == 70
+def test_packs_share_all_before_the_first_file_that_differs() -> None:
+    ages = {"old": 900, "new": 1}
+    one = build({"old": "same\n", "new": "before\n"}, ages=ages, commit="aaa", place=None)
+    other = build(
+        {"old": "same\n", "new": "after\n"},
+        ages=ages,
+        commit="bbb",
+        is_dirty=True,
+        choice=PackChoice(tracked_only=True),
+    )
+    assert other.text.startswith(one.text[: one.text.index("before")])
+
+
+def test_levels_are_marked_and_told() -> None:
+    files = {"a.py": "def f(): ...\n", "b.py": "x\n", "c.py": "y\n"}
+    choice = PackChoice(levels={"a.py": Level.OUTLINE, "b.py": Level.LISTED})
+    built = build(files, choice=choice, outlines={"a.py": "def f()\n"})
+    assert parse(built.text) == {"a.py · outline": "def f()", "c.py": "y"}
+    assert "- a.py 8 outline\n- b.py not shown\n- c.py 2\n" in built.text
+    assert built.pack.files == 2
+    assert [(file.level, file.length) for file in built.manifest.files] == [
+        (Level.OUTLINE, 8),
+        (Level.LISTED, 0),
+        (Level.FULL, 2),
+    ]
+
+
+def test_what_is_left_out_is_named_with_the_reason_and_a_long_list_is_cut() -> None:
+    reasons = {f"bin{number:02}": BINARY for number in range(70)}
+    named = (LeftOut(path="deep", reason="submodule"),)
+    files = {"a": "x", "z": "y", **dict.fromkeys(reasons, "")}
+    built = build(files, reasons=reasons, named=named, choice=PackChoice(exclude=("z",)))
+    assert "Not included:\n- bin00 (binary)\n" in built.text
+    assert "- and 22 more: 20 binary, 1 not chosen, 1 submodule\n" in built.text
+    assert len(built.left_out) == 72
+
+
+def test_options_and_the_rule_of_the_order_are_told() -> None:
+    text = build({"a.py": "x"}, ages={"a.py": 1}, choice=PackChoice(include=("*.py",), tracked_only=True)).text
+    assert "Order of the files: by path those that did not change within the last 2,000 commits" in text
+    assert "Options: include '*.py', tracked files only.\n" in text
 
 
 def test_nothing_to_attach_is_said() -> None:
-    with pytest.raises(UsageError, match="no text files"):
-        build({"a": b"\0"})
+    with pytest.raises(UsageError, match="no text files to attach"):
+        build({"a": ""}, reasons={"a": BINARY})
+    with pytest.raises(UsageError, match="other globs"):
+        build({"a": "x"}, choice=PackChoice(include=("*.py",)))
 
 
-def test_tokens_are_counted_in_batches() -> None:
-    counter = Counter()
-    build_pack(snapshot({str(number): b"x" * 3_000_000 for number in range(7)}), counter)
-    assert max(counter.batches) < 16_000_000
-    assert len(counter.batches) > 2
-
-
-paths = st.text(min_size=1, max_size=12)
-contents = st.one_of(st.text(max_size=60), st.text(alphabet="`#\n a", max_size=40)).map(
-    lambda text: text.encode("utf-8", "surrogatepass")
+paths = st.text(min_size=1, max_size=12) | st.sampled_from(["a · outline", "### a", " a", "a\n```"])
+contents = st.one_of(st.text(max_size=60), st.text(alphabet="`#\n a\r", max_size=40)).map(
+    lambda text: text.encode("utf-8", "replace").decode()
 )
 
 
-@given(files=st.dictionaries(paths, contents, max_size=5))
-def test_no_path_or_content_forges_a_file_and_the_same_input_gives_the_same_bytes(files: dict[str, bytes]) -> None:
-    try:
-        built = build(files)
-    except UsageError:
-        return
-    assert build(files).text == built.text
+@given(st.dictionaries(paths, contents, min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_no_path_or_content_forges_a_file_and_the_order_of_reading_does_not_matter(
+    files: dict[str, str], random: Random
+) -> None:
+    names = list(files)
+    random.shuffle(names)
+    ages = {name: random.randrange(3) for name in names if random.random() < 0.5}
+    built = build(files, ages=ages)
+    shuffled = source_of(
+        {name: files[name] for name in names}, ages={name: ages[name] for name in names if name in ages}
+    )
+    assert arrange(shuffled) == arrange(source_of(files, ages=ages))
     found = parse(built.text)
-    texts = [file.data for file in snapshot(files).files if file.path not in {each.path for each in built.left_out}]
-    assert len(found) == len(texts) == built.pack.files
-    assert [content.encode() for content in found.values()] == [data.removesuffix(b"\n") for data in texts]
+    assert found == {path: text.removesuffix("\n") for path, text in files.items()}
+    for file in built.manifest.files:
+        assert built.text[file.start : file.start + file.length] == files[file.path]

@@ -11,10 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+from scripted_sources import ScriptedSources
 
 from dsterm.context.prompt import system_prompt
-from dsterm.context.repo_pack import BuiltPack, build_pack
-from dsterm.core.attachments import LeftOut
 from dsterm.core.commands import SandboxFacts
 from dsterm.core.config import Config
 from dsterm.core.delta_events import MessageProgress
@@ -22,11 +21,11 @@ from dsterm.core.events import Envelope, Event
 from dsterm.core.models import ProviderCard, Usage
 from dsterm.core.provider import Delta, Ended, Request, StopReason, TextPiece, ToolCallPiece, UsagePiece
 from dsterm.core.questions import Answer, QuestionAsked
-from dsterm.core.workspace import RepoSnapshot, SnapshotFile
 from dsterm.engine.engine import Engine
 from dsterm.engine.parts import EngineParts, Patience, RepoState
 from dsterm.llm.catalog import load_catalog
 from dsterm.policy.shell import read_command
+from dsterm.render.outline import TokenOutline
 from dsterm.store.index import Index
 from dsterm.store.masking import find_secrets, redact
 from dsterm.store.packs import PackFolder
@@ -37,7 +36,6 @@ from dsterm.workspace.commands.jobs import Jobs, JobSetting
 from dsterm.workspace.confinement.sandbox import FoundSandbox, SandboxPlaces, find_sandbox
 from dsterm.workspace.files.local import LocalWorkspace
 from dsterm.workspace.git.git import Git
-from dsterm.workspace.git.left_out import HOLDS_KEYS
 from dsterm.workspace.git.user_git import UserGit
 from dsterm.workspace.programs import find_program, program_folders
 from dsterm.workspace.saved.checkpoints import Checkpoints
@@ -194,17 +192,6 @@ class World:
             self._indexes.append(Index(self.home / "index.db", store))
         connect: Callable[[ProviderCard], ScriptedProvider] = lambda _card: provider  # noqa: E731 - typed for mypy
 
-        async def pack(source: str, _progress: Callable[[str], None], takes_secrets: bool) -> BuiltPack:
-            files = [SnapshotFile(path="a.py", data=pack_text.encode())]
-            left_out = [LeftOut(path=".env", reason=HOLDS_KEYS)] if pack_secret else []
-            if takes_secrets and left_out:
-                left_out.clear()
-                files.insert(0, SnapshotFile(path=".env", data=pack_secret.encode()))
-            snapshot = RepoSnapshot(
-                source=source, commit="c" * 40, is_dirty=False, files=tuple(files), left_out=tuple(left_out)
-            )
-            return build_pack(snapshot, WordCounter())
-
         async def repo_state() -> RepoState:
             return RepoState(branch="main", dirty_files=2)
 
@@ -233,7 +220,8 @@ class World:
             jitter=lambda: 0.5,
             system=system_prompt(""),
             folder=self.folder,
-            pack=pack,
+            sources=ScriptedSources(self.folder, pack_text, pack_secret),
+            outline=TokenOutline(),
             repo_state=repo_state,
             note=lambda repo: f"<environment>branch {repo.branch}</environment>",
             packs=PackFolder(self.home / "packs") if store else None,

@@ -8,16 +8,19 @@ from dsterm.core.errors import UsageError
 from dsterm.core.events import NoticeLevel
 from dsterm.core.repo_events import RepoDetached
 from dsterm.engine.live import LiveSession
-from dsterm.engine.slash.attach import attach
 from dsterm.engine.slash.commands import Command, named_command
+
+ATTACH_USAGE = "SOURCE... [--include GLOB] [--exclude GLOB] [--preset NAME] [--since REV] [--tracked-only]"
+"""A source is a folder, a file, PATH@REV or the address of a repository."""
 
 
 def context_commands(live: Callable[[], LiveSession]) -> tuple[Command, ...]:
     """They work on the session that `live` gives; in the order of the help."""
     commands = _ContextCommands(live)
     return (
-        named_command("/attach", commands.attach, "PATH_OR_URL[@REV]", "put the text of a git repo into the window"),
+        named_command("/attach", commands.attach, ATTACH_USAGE, "put the text of files or a repo into the window"),
         named_command("/detach", commands.detach, "[SOURCE]", "take an attached repo out again"),
+        named_command("/init", commands.init, "", "have an AGENTS.md written, or the one that is there improved"),
         named_command("/forecast", commands.forecast, "", "what the next send costs, line by line, and why"),
     )
 
@@ -27,9 +30,19 @@ class _ContextCommands:
         self._live = live
 
     async def attach(self, words: list[str]) -> None:
-        if len(words) != 1:
-            raise UsageError("/attach takes one PATH or URL of a git repo, with @REV if you like.")
-        await attach(self._live(), words[0])
+        from dsterm.engine.attaching.attach import attach  # noqa: PLC0415  only when something is attached
+        from dsterm.engine.attaching.words import read_words  # noqa: PLC0415
+
+        sources, choice = read_words(words)
+        for source in sources:
+            await attach(self._live(), source, choice)
+
+    async def init(self, _words: list[str]) -> None:
+        from dsterm.engine.slash.init_command import init_prompt  # noqa: PLC0415  once in a project's life
+        from dsterm.engine.turn import run_turn  # noqa: PLC0415
+
+        live = self._live()
+        await run_turn(live, init_prompt(live))
 
     async def forecast(self, _words: list[str]) -> None:
         from dsterm.engine.forecasting.explanation import forecast_report  # noqa: PLC0415  rarely asked for

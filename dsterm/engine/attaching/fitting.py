@@ -1,0 +1,65 @@
+"""Whether what is chosen fits, what it costs on Flash and on Pro, and what to leave out where it doesn't fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dsterm.context.choice import FolderSum
+from dsterm.context.pack_quote import PackQuote, pack_quote
+from dsterm.core.models import ModelCard
+from dsterm.engine.live import LiveSession
+from dsterm.engine.steps.requests import context_tokens
+from dsterm.render.wording import format_tokens
+
+_ALIASES = ("flash", "pro")
+_MOST_FOLDERS = 4
+_NEARLY_ALL = 0.8
+
+
+def quotes(live: LiveSession, tokens: int) -> tuple[PackQuote, ...]:
+    """What attaching `tokens` means on the model that is chosen, first, and on Flash and Pro of the same provider."""
+    already = context_tokens(live)[0]
+    return tuple(pack_quote(tokens, live.card(model), already) for model in _models(live))
+
+
+def _models(live: LiveSession) -> tuple[ModelCard, ...]:
+    known = live.parts.catalog.models(live.model.provider)
+    others = (model for model in known if model.alias in _ALIASES and model.id != live.model.id)
+    return (live.model, *others)
+
+
+def does_not_fit(source: str, quote: PackQuote, sums: Mapping[str, FolderSum], *, files: int) -> str:
+    """By how much, and which folders would do."""
+    text = (
+        f"{source} has {quote.tokens:,} tokens in {files:,} files and does not fit: it is {quote.missing:,} tokens too many"
+        f" for {quote.title} beside what is there, with room for an answer."
+    )
+    folders = largest_folders(sums, quote.missing)
+    if not folders:
+        return f"{text} Take a part of it with --include GLOB, or /detach something."
+    named = " and ".join(f"{folder} ({format_tokens(tokens)} tokens)" for folder, tokens in folders)
+    flags = " ".join(f"--exclude /{folder}" for folder, _ in folders)
+    return f"{text} Largest are {named}: {flags} leaves them out. Or /detach something."
+
+
+def largest_folders(sums: Mapping[str, FolderSum], excess: int) -> list[tuple[str, int]]:
+    """The largest folders, as many as it takes to save `excess` tokens; a folder that holds nearly all is looked into."""
+    inner: dict[str, list[str]] = {}
+    for folder in sums:
+        if folder:
+            inner.setdefault(folder[: folder.rfind("/", 0, -1) + 1], []).append(folder)
+    base = ""
+    while True:
+        large = [one for one in inner.get(base, []) if sums[one].tokens > _NEARLY_ALL * sums[""].tokens]
+        if not large or large[0] not in inner:
+            break
+        base = large[0]
+    found: list[tuple[str, int]] = []
+    saved = 0
+    for folder in sorted(inner.get(base, []), key=lambda one: (-sums[one].tokens, one))[:_MOST_FOLDERS]:
+        tokens = sums[folder].tokens + sums[folder].frame
+        if saved >= excess or not sums[folder].tokens:
+            break
+        found.append((folder, tokens))
+        saved += tokens
+    return found

@@ -1,0 +1,113 @@
+"""From a counted survey and a choice to what a pack is made of: read what is to go in, make outlines, count what is new."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from dsterm.context.choice import levels
+from dsterm.context.pack_content import PackSource
+from dsterm.core.attachments import Level, PackChoice, ReadFile, SourceFile, Survey, WorkStage, WorkState
+from dsterm.core.left_out_reasons import BINARY, NOT_TEXT
+from dsterm.core.services import Outline, SourceReader, TokenCounter
+
+
+class AttachingParts(Protocol):
+    """What attaching needs of an engine's parts; `dsterm pack` has these alone."""
+
+    @property
+    def sources(self) -> SourceReader:
+        """Lists and reads what can be attached."""
+        ...
+
+    @property
+    def counter(self) -> TokenCounter:
+        """Counts tokens."""
+        ...
+
+    @property
+    def outline(self) -> Outline:
+        """Makes outlines."""
+        ...
+
+
+class _Gathered:
+    """What was read so far."""
+
+    def __init__(self, parts: AttachingParts, wanted: Mapping[str, Level], counted: Mapping[str, SourceFile]) -> None:
+        self._parts = parts
+        self._wanted = wanted
+        self._counted = counted
+        self.texts: dict[str, str] = {}
+        self.outline_tokens: dict[str, int] = {}
+        self.levels: dict[str, Level] = {}
+        self.files: dict[str, SourceFile] = {}
+
+    def take(self, batch: Sequence[ReadFile]) -> None:
+        """Decode, outline and count a batch; blocks."""
+        uncounted: list[str] = []
+        outlined: list[str] = []
+        for read in batch:
+            path = read.file.path
+            text, reason = text_of(read)
+            if text is None:
+                self.files[path], self.levels[path] = replace(read.file, reason=reason), Level.OUT
+            elif self._wanted[path] is Level.OUTLINE:
+                if outline := self._parts.outline.outline(path, text):
+                    self.texts[path] = outline
+                    outlined.append(path)
+                else:
+                    self.levels[path] = Level.LISTED
+            else:
+                self.texts[path] = text
+                counted = self._counted[path]
+                self.files[path] = replace(counted, blob=read.file.blob, size=read.file.size)
+                if counted.tokens < 0 or counted.blob != read.file.blob:
+                    uncounted.append(path)
+        counts = self._parts.counter.count_exactly([self.texts[path] for path in uncounted]) if uncounted else []
+        for path, count in zip(uncounted, counts, strict=True):
+            self.files[path] = replace(self.files[path], tokens=count)
+        counts = self._parts.counter.count_exactly([self.texts[path] for path in outlined]) if outlined else []
+        self.outline_tokens.update(zip(outlined, counts, strict=True))
+
+
+async def gather(
+    parts: AttachingParts, survey: Survey, choice: PackChoice, tell: Callable[[WorkState], None]
+) -> PackSource:
+    """Read what `choice` takes of `survey`. A file that changed since it was counted is counted anew, one that can't be read any
+    more is left out, one without an outline is listed by its name.
+    """
+    chosen = levels(survey, choice)
+    pairs = list(zip(survey.files, chosen, strict=True))
+    wanted = {file.path: level for file, level in pairs if level in {Level.FULL, Level.OUTLINE}}
+    files = [file for file, level in pairs if level in {Level.FULL, Level.OUTLINE}]
+    found = _Gathered(parts, wanted, {file.path: file for file in files})
+    done = tokens = 0
+    async for batch in parts.sources.read(survey, files):
+        await asyncio.to_thread(found.take, batch)
+        done += len(batch)
+        tokens = sum(file.tokens for file in found.files.values()) + sum(found.outline_tokens.values())
+        tell(WorkState(stage=WorkStage.WRITING, done=done, total=len(files), tokens=tokens))
+    return PackSource(
+        survey=replace(survey, files=tuple(found.files.get(file.path, file) for file in survey.files)),
+        choice=choice,
+        levels=[found.levels.get(file.path, level) for file, level in pairs],
+        texts=found.texts,
+        ages=await parts.sources.ages(survey),
+        outline_tokens=found.outline_tokens,
+    )
+
+
+def text_of(read: ReadFile) -> tuple[str | None, str]:
+    """The text of a file, or None and why there is none."""
+    if read.data is None:
+        return None, read.file.reason
+    if b"\0" in read.data:
+        return None, BINARY
+    try:
+        return read.data.decode(), ""
+    except UnicodeDecodeError:
+        return None, NOT_TEXT
