@@ -30,6 +30,7 @@ from dsterm.tui.completion import CompletionPopup
 from dsterm.tui.composer import Composer
 from dsterm.tui.conversation import Conversation, ScreenOptions
 from dsterm.tui.foot import Foot
+from dsterm.tui.forecast_actions import ForecastActions
 from dsterm.tui.greeting import greeting_lines
 from dsterm.tui.hints import Hints
 from dsterm.tui.keys import LEADER, bindings
@@ -99,9 +100,9 @@ class DstermApp(ForecastActions, inherit_bindings=False):
         yield self.view
         yield self.dock
         yield self.popup
-        yield self.composer
         yield self.mentions
         yield self.chips
+        yield self.composer
         yield self.foot
 
     def on_mount(self) -> None:
@@ -129,6 +130,7 @@ class DstermApp(ForecastActions, inherit_bindings=False):
             self.composer.set_draft(self.options.prompt)
         elif self.options.prompt:
             self.turns.send(self.options.prompt)
+        self.call_after_refresh(self.begin_forecasts)
 
     def use_theme(self, theme: Theme) -> None:
         """Draw everything in these colours."""
@@ -227,6 +229,7 @@ class DstermApp(ForecastActions, inherit_bindings=False):
             has_offer=not self.composer.text and self.offer() is not None,
             shell=self.composer.shell,
             switch_note=status.switch_note,
+            next_send=self.next_send,
             queued=len(self.turns.queue),
             is_held=self.turns.is_held,
             lines_below=self.view.lines_below,
@@ -266,10 +269,10 @@ class DstermApp(ForecastActions, inherit_bindings=False):
         """The draft changed: offer what fits it."""
         if event.text_area is self.composer:
             self.popup.show_for(self.composer.text)
+            self.weigh_draft()
             if self.composer.notice_draft():
                 self.foot.draw()
 
-            self.weigh_draft()
     def on_transcript_view_moved(self, _message: TranscriptView.Moved) -> None:
         """Something stands below what is seen, or no longer does."""
         self.foot.draw()
@@ -277,7 +280,7 @@ class DstermApp(ForecastActions, inherit_bindings=False):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A bug in a turn is told and logged; the conversation goes on."""
         if event.state is WorkerState.SUCCESS and event.worker.group == _READY:
-            self.foot.draw()
+            self.begin_forecasts()
         elif event.state is WorkerState.ERROR:
             words = f"Something in dsterm went wrong; nothing was lost. {self._logged(event.worker.error)}"
             self.view.show(self.turns.notice(words, NoticeLevel.ERROR))

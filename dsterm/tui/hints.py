@@ -1,11 +1,13 @@
-"""The line between composer and status: what runs or is waited for, what `!` means, what a switch costs, what is new below."""
+"""The line between composer and status: what runs or is waited for, what `!` means, what a send costs, what is new below."""
 
 from __future__ import annotations
 
 import msgspec
 
 from dsterm.core.events import NoticeLevel
+from dsterm.core.forecasts import SendForecast
 from dsterm.render.clean import clean_line
+from dsterm.render.forecast_chip import forecast_chip
 from dsterm.render.style import Line, Span, Style, spread
 from dsterm.render.width import cells, truncated
 from dsterm.render.wording import format_count, format_seconds
@@ -25,7 +27,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
 
     `seconds` is how long the turn runs already, None while none runs; `wait` is what its request waits for; `tick` turns the
     wheel; `goes_back`: Esc leads back to the keys of the question; `can_refuse`: else it refuses, where it does not stop the
-    turn; `has_offer`: the empty composer offers something.
+    turn; `has_offer`: the empty composer offers something; `next_send` is what the draft would cost.
     """
 
     said: str = ""
@@ -39,6 +41,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     has_offer: bool = False
     shell: Shell = Shell.NONE
     switch_note: str = ""
+    next_send: SendForecast | None = None
     queued: int = 0
     is_held: bool = False
     lines_below: int = 0
@@ -67,9 +70,11 @@ def _left(hints: Hints, room: int) -> tuple[Span, ...]:
         note = f" · {clean_line(hints.switch_note)}" if hints.switch_note else ""
         seconds = format_seconds(hints.seconds, is_whole=True)
         return (Span(wheel, Style.ACCENT), Span(f" working · {seconds} · Esc stops{note}", Style.DIM))
-    if hints.switch_note:
-        return (Span(clean_line(hints.switch_note), Style.WARNING),)
-    return (Span("write to say something else · Esc lets it go", Style.DIM),) if hints.has_offer else ()
+    if hints.has_offer:
+        return (Span("write to say something else · Esc lets it go", Style.DIM),)
+    if hints.next_send is not None:
+        return forecast_chip(hints.next_send, room)
+    return (Span(clean_line(hints.switch_note), Style.WARNING),) if hints.switch_note else ()
 
 
 def _waiting(wait: Wait, tick: int, room: int) -> tuple[Span, ...]:

@@ -96,7 +96,22 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(id="paste.open", method="open_paste", help="open a large paste in the composer", group=_TURN, leader="e"),
     Action(
-        id="attach", method="attach", help="attach a repository", group=_TURN, keys=("f5",), leader="a", slash="/attach"
+        id="attach",
+        method="attach",
+        help="choose what of a folder or repository goes into the window",
+        group=_TURN,
+        keys=("f5",),
+        leader="a",
+        slash="/attach",
+    ),
+    Action(
+        id="forecast",
+        method="line('/forecast')",
+        help="what the next send costs, line by line, and why",
+        group=_MODEL,
+        keys=("f4",),
+        leader="f",
+        slash="/forecast",
     ),
     Action(
         id="reasoning.fold",

@@ -207,6 +207,8 @@ class QuestionDock(Vertical, can_focus=True):
             letters = self._hold.put(event.character, event.time, is_meant=is_meant)
             if letters:
                 self._leave(self.Typed(letters))
+        elif event.key == "enter" and (option := self._option("Enter")) is not None and not self._quiet.is_waiting:
+            self._choose(option, self._waiting[0][1])
         elif not self._sheet.take_key(event.key):
             return
         event.stop()

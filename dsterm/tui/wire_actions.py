@@ -77,3 +77,5 @@ class WireActions(QuestionActions, inherit_bindings=False):
         """A prompt that was not sent: it is a draft again, unless something else was written meanwhile."""
         if not self.composer.text:
             self.composer.set_draft(text)
+        else:
+            self.say("What was not sent is among the earlier prompts: Up, with nothing written.")

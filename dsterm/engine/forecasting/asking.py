@@ -18,6 +18,7 @@ from dsterm.engine.live import LiveSession
 from dsterm.engine.questions import DENY, ONCE
 from dsterm.engine.steps.requests import card_at
 from dsterm.engine.turn_note import turn_note
+from dsterm.render.forecast_chip import price_range
 from dsterm.render.wording import format_money
 
 SEND_KEY = "Enter"
@@ -82,11 +83,8 @@ def price_question(question_id: str, found: SendForecast, no: str) -> QuestionAs
 
 def price_sentence(found: SendForecast) -> str:
     """What it costs, how much of that could have been spared, and why it is not."""
-    forecast = found.forecast
-    low, high = format_money(forecast.low, is_estimate=True), format_money(forecast.high)
-    money = low if forecast.low == forecast.high else f"{low}–{high.removeprefix('$')}"
     extra = format_money(found.extra, is_estimate=True)
-    return f"This send costs {money}, {extra} of it because {found.words}."
+    return f"This send costs {price_range(found.forecast)}, {extra} of it because {found.words}."
 
 
 def _may_ask(live: LiveSession) -> bool:

@@ -62,7 +62,9 @@ def is_checked(row: StepRow) -> bool:
 
 
 def calibration_words(calibration: Calibration) -> str:
-    """How the last forecasts did: `last 50: 84 % inside the band, input error 0.2 %`; empty where there were none."""
+    """How the last forecasts did: `last 50: 84 % inside the band, input error 0.2 %, price error 0.4 %`;
+    empty where there were none.
+    """
     if not calibration.requests:
         return ""
     parts = []
@@ -70,7 +72,7 @@ def calibration_words(calibration: Calibration) -> str:
         parts.append(f"{format_share(calibration.inside / calibration.answers)} inside the band")
     parts.append(f"input error {_percent(calibration.token_error)}")
     if calibration.dollar_error is not None:
-        parts.append(f"{_percent(calibration.dollar_error)} of its price")
+        parts.append(f"price error {_percent(calibration.dollar_error)}")
     return f"last {calibration.requests}: {', '.join(parts)}"
 
 

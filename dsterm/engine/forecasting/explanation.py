@@ -18,6 +18,7 @@ from dsterm.engine.live import LiveSession
 from dsterm.engine.steps.requests import window_parts
 from dsterm.engine.turn_note import turn_note
 from dsterm.render.clean import clean_line
+from dsterm.render.forecast_chip import band, money_range, price_range
 from dsterm.render.width import cells, truncated
 from dsterm.render.wording import format_money, format_tokens
 
@@ -57,21 +58,12 @@ def _table(live: LiveSession, found: SendForecast, addition: Addition, model: Mo
         lines.append(_row(row, model.price))
     prompt = ForecastRow(name="prompt", tokens=forecast.prompt_tokens, cached=forecast.cached_tokens)
     lines.append(_row(prompt, model.price))
-    band = f"{format_tokens(forecast.output_low)}–{format_tokens(forecast.output_high)}"
     price = model.price
     answer = None if price is None else (price.output * forecast.output_low, price.output * forecast.output_high)
     cost = "unknown" if answer is None else money_range(answer[0] / _MILLION, answer[1] / _MILLION)
-    lines.append(f"  {'answer':<{_NAME}} {band:>9} {'':>9} {'':>9}   {cost}")
-    lines.append(f"  {'in all':<{_NAME}} {'':>9} {'':>9} {'':>9}   {money_range(forecast.low, forecast.high)}")
+    lines.append(f"  {'answer':<{_NAME}} {band(forecast):>9} {'':>9} {'':>9}   {cost}")
+    lines.append(f"  {'in all':<{_NAME}} {'':>9} {'':>9} {'':>9}   {price_range(forecast)}")
     return lines
-
-
-def money_range(low: Decimal | None, high: Decimal | None) -> str:
-    """`~$0.0105–0.0150`, one figure where both read the same, `unknown` without a price."""
-    first, last = format_money(low, is_estimate=True), format_money(high, is_estimate=True)
-    if first == last or low is None or high is None:
-        return first
-    return f"{first}–{last.lstrip('~').removeprefix('$')}"
 
 
 def _row(row: ForecastRow, price: Price | None) -> str:
@@ -86,8 +78,8 @@ def _sentences(live: LiveSession, found: SendForecast, model: ModelCard) -> Iter
     if forecast.new_tokens > _LEAST:
         yield f"New is {format_tokens(forecast.new_tokens)}, because {found.words}."
     if found.was is not None:
-        yield f"As it was before you switched: {money_range(found.was.low, found.was.high)}."
-    yield _band_words(live, forecast, model)
+        yield f"As it was before you switched: {price_range(found.was)}."
+    yield _band_sentence(live, forecast, model)
     turns = past.turns(model, live.sending_mode, is_demo=found.is_demo)
     if len(turns) >= LEAST_SAMPLES:
         yield _turn_words(turns, forecast, model)
@@ -99,17 +91,17 @@ def _sentences(live: LiveSession, found: SendForecast, model: ModelCard) -> Iter
     yield f"Forecasts so far: {words or 'none that could be checked'}."
 
 
-def _band_words(live: LiveSession, forecast: Forecast, model: ModelCard) -> str:
+def _band_sentence(live: LiveSession, forecast: Forecast, model: ModelCard) -> str:
     mode = live.sending_mode
     is_demo = live.provider.is_demo
-    band = live.parts.past.band(model, mode, is_demo=is_demo)
-    if band.is_seed:
+    known = live.parts.past.band(model, mode, is_demo=is_demo)
+    if known.is_seed:
         return (
             f"The answer: a guess of ours of {SEEDED_ON}, until {LEAST_SAMPLES} answers of {model.short_title} in {mode.label} "
             "say it better."
         )
     return (
-        f"The answer: three of five of your last {band.samples} of {model.short_title} in {mode.label} had so many tokens, "
+        f"The answer: three of five of your last {known.samples} of {model.short_title} in {mode.label} had so many tokens, "
         "reasoning included; one of five had fewer, one more."
     )
 
@@ -148,7 +140,7 @@ def _limit_words(live: LiveSession, found: SendForecast) -> str:
         return "It never asks before it sends (ask_above = 0)."
     extra = f"here that is {format_money(found.extra, is_estimate=True)}" if found.extra is not None else "unknown here"
     return (
-        f"Enter asks first where a send costs more than {format_money(limit)} (ask_above) above what it would cost from the "
+        f"Enter asks first where a send costs more than ${limit:f} (ask_above) above what it would cost from the "
         f"cache; {extra}."
     )
 
