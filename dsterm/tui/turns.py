@@ -195,6 +195,8 @@ class Turns:
             has_begun = has_begun or isinstance(envelope.event, TurnStarted)
             self._stage.show(envelope)
         if text and not has_begun:
+            # What waits behind it was written to follow it.
+            self._was_stopped = True
             self._stage.give_back(text)
 
     async def _run_command(self, line: str) -> None:
