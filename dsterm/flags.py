@@ -126,6 +126,10 @@ def _add_work_flags(parser: argparse.ArgumentParser) -> None:
         help="give sandboxed commands the network",
     )
     group.add_argument(
+        "--allow-urls", action="store_true", help="fetch pages that a prompt mentions, as in @https://…; each asks first"
+    )
+    group.add_argument("--no-instructions", action="store_true", help="read no AGENTS.md")
+    group.add_argument(
         "--permission-mode",
         metavar="MODE",
         help="ask (default), accept-edits, auto (sandboxed commands run), plan (nothing runs), yolo (nothing asks)",

@@ -138,6 +138,8 @@ def _chosen(flags: argparse.Namespace) -> dict[str, object]:
         "add_dirs": [_named_folder(name) for name in flags.add_dirs] or None,
         "sandbox": False if flags.no_sandbox else None,
         "sandbox_network": True if flags.allow_network else None,
+        "instructions": False if flags.no_instructions else None,
+        "allow_urls": True if flags.allow_urls else None,
         "mouse": False if flags.no_mouse else None,
         "debug": True if flags.debug else None,
     }

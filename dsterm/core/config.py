@@ -34,7 +34,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     there; `mask_secrets` hides token shapes in tool results from the model; `command_timeout` is seconds where a call names none;
     `checks` are commands that run after a turn that edited; `add_dirs` are further folders that tools may use. `fallbacks` are
     the models to go on with, in order, as `provider/model`, by the alias of the chosen one; `fallback` says whether it is asked.
-    `allow_urls` lets pages that a prompt mentions be fetched, after a question;
+    `instructions`: AGENTS.md is read; `allow_urls` lets pages that a prompt mentions be fetched, after a question;
     `ask_above` is US dollars: a send that costs so much more than it would out of the cache asks first (0: never asks).
     `idle_timeout` is how many seconds a server may send nothing; `ca_file` holds certificates to trust beside the usual ones.
     """
@@ -63,6 +63,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     add_dirs: tuple[str, ...] = ()
     fallbacks: dict[str, tuple[str, ...]] = {}
     fallback: FallbackConsent = FallbackConsent.ASK
+    instructions: bool = True
     allow_urls: bool = False
     idle_timeout: int = 300
     ca_file: str = ""

@@ -29,6 +29,7 @@ from dsterm.core.delta_events import (
     ToolProgress,
     WorkProgress,
 )
+from dsterm.core.instruction_events import InstructionsRead
 from dsterm.core.mentions import Mention
 from dsterm.core.messages import AssistantMessage, ToolCall
 from dsterm.core.models import Cost, Forecast, PermissionMode, Price, ThinkingMode, Usage
@@ -243,6 +244,7 @@ Event = (
     | Compacted
     | OriginalsRestored
     | RepoChanged
+    | InstructionsRead
     | TasksChanged
     | CheckpointSaved
     | ChangesSaved

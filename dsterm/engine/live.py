@@ -32,6 +32,7 @@ from dsterm.core.tools import Effect
 from dsterm.core.undo_events import Rewound
 from dsterm.engine.attaching.drift_memory import DriftMemory
 from dsterm.engine.journal import Journal
+from dsterm.engine.instructing import Instructions
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.engine.questions import PendingQuestions
 from dsterm.engine.session import Place, Session
@@ -82,6 +83,7 @@ class LiveSession:
         self.changes = ChangeHistory(journal.envelopes)
         self.learned = Learned(journal.envelopes)
         self.prefix = PrefixChain()
+        self.instructions = Instructions(journal.envelopes)
         self.kept_elsewhere: dict[Place, Kept] = {}
         self.model = model
         self.mode = mode
@@ -127,6 +129,7 @@ class LiveSession:
     def _fold(self, envelope: Envelope) -> None:
         self.changes.apply(envelope)
         self.learned.take(envelope.event)
+        self.instructions.take(envelope.event)
         if isinstance(envelope.event, Rewound):
             self.session = Session(self.journal.envelopes)
             self.forecasts.clear()
@@ -144,6 +147,12 @@ class LiveSession:
 
     def connection(self) -> Provider:
         """The provider, connected on first use and until the session is closed; UsageError when it has no key.
+    @property
+    def system(self) -> str:
+        """The system text of this session's requests, with the instructions that were read before the first."""
+        own = self.instructions.text or self.instructions.found
+        return f"{self.parts.system}\n{own}" if own else self.parts.system
+
 
         What runs keeps the one it began with, whatever is chosen meanwhile.
         """
@@ -196,7 +205,7 @@ class LiveSession:
             granted=self.granted,
             granted_calls=self.granted_calls,
             kept=self._kept_rules(),
-            has_read=self.session.has_read,
+            has_read=self.session.has_read or self.instructions.is_of_others,
             has_network=config.sandbox_network,
         )
 

@@ -15,6 +15,7 @@ from dsterm.engine.calls.deciding import may_run_in_the_open
 from dsterm.engine.check_loop import CheckLoop
 from dsterm.engine.forecasting.asking import know_past, settle_price, settle_switch
 from dsterm.engine.live import LiveSession
+from dsterm.engine.instructing import settle_instructions
 from dsterm.engine.masked_words import masked_words
 from dsterm.engine.mentioning.resolved import Resolved, resolve_mentions
 from dsterm.engine.steps.following import after_step
@@ -60,14 +61,15 @@ async def run_turn(live: LiveSession, prompt: str, data: str = "", *, is_typed: 
 
 async def _begin(live: LiveSession, prompt: str, data: str, *, is_typed: bool) -> None:
     """Begin the turn; one that is stopped before anything else has begun all the same, and its prompt is not lost."""
-    mentioned = Resolved()
+    mentioned, changed = Resolved(), ""
     try:
         live.repo, _ = await asyncio.gather(live.parts.repo_state(), know_past(live))
         await tell_changes(live, is_prompt=True)
+        changed = await settle_instructions(live)
         if is_typed:
             mentioned = await resolve_mentions(live, prompt)
     finally:
-        note = "\n\n".join(filter(None, (turn_note(live), data, mentioned.note)))
+        note = "\n\n".join(filter(None, (turn_note(live), changed, data, mentioned.note)))
         live.ended_jobs.clear()
         live.emit(TurnStarted(prompt=prompt, note=note, mode=live.turn_mode, mentions=mentioned.mentions))
         mentioned.tell(live)

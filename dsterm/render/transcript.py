@@ -117,7 +117,7 @@ class Transcript:
 
     def _show_durable(self, event: Event, envelope: Envelope) -> None:
         match event:
-            case events.Steered(text=text, note=note) if note:
+            case events.Steered(text=text, note=note, mentions=()) if note:
                 self._note(BlockKind.NOTICE, to_model_note(text))
             case events.TurnStarted(prompt=text):
                 self._wire.begin_turn()

@@ -45,6 +45,7 @@ _ALLOWED = {
     "disallowed_tools": "a list of tool names",
     "sandbox": "true or false",
     "sandbox_network": "true or false",
+    "instructions": "true or false",
     "allow_urls": "true or false",
     "mask_secrets": "true or false",
     "command_timeout": f"seconds, a whole number from 1 to {_LONGEST_TIMEOUT:,}",

@@ -15,11 +15,11 @@ from dsterm.tui.conversation import Conversation
 from dsterm.tui.shell_line import is_for_shell
 
 _AFTER_THE_TURN = frozenset(
-    {"/new", "/clear", "/resume", "/sessions", "/attach", "/detach", "/undo", "/redo", "/rewind", "/commit", "/review"}
+    {"/new", "/clear", "/resume", "/sessions", "/attach", "/detach", "/undo", "/redo", "/rewind", "/commit", "/review", "/init"}
 )
 """Commands that change the conversation itself; typed while a turn runs, they wait for its end."""
 
-_LIKE_TURNS = frozenset({"/commit", "/review", "/answer"})
+_LIKE_TURNS = frozenset({"/commit", "/review", "/answer", "/init"})
 """Commands that take a while and may ask: other ones go out beside them."""
 
 _AT_ONCE = frozenset({"/bg", "/jobs"})

@@ -23,6 +23,8 @@ from dsterm.core.commands import Job, JobState
 from dsterm.core.context_events import Compacted, OriginalsRestored, ResultsPruned
 from dsterm.core.diff import diff_texts
 from dsterm.core.events import Envelope, Event
+from dsterm.core.instruction_events import InstructionSource, InstructionsRead
+from dsterm.core.mentions import Mention, MentionKind
 from dsterm.core.messages import AssistantMessage, Pack, ToolCall
 from dsterm.core.models import Cost, Forecast, PermissionMode, Price, ThinkingMode, Usage
 from dsterm.core.provider import Failure, FailureKind, StopReason
@@ -50,6 +52,14 @@ SAVED = SavedFile(path="a.py", blob="0" * 64, mode=0o100644)
 SAMPLES: list[Event] = [
     events.TurnStarted(prompt="hi", note="n"),
     events.Steered(text="also"),
+    events.TurnStarted(
+        prompt="@a.py:1-2",
+        mentions=(
+            Mention(kind=MentionKind.FILE, written="@a.py:1-2", target="a.py", first=1, last=2, tokens=3, size=4),
+        ),
+    ),
+    events.Steered(text="@log", note="n", mentions=(Mention(kind=MentionKind.LOG, written="@log", problem="p"),)),
+    InstructionsRead(text="t", sources=(InstructionSource(place="AGENTS.md", tokens=3, is_cut=True),), is_later=True),
     events.TurnEnded(reason=events.TurnEnd.ANSWERED),
     events.StepStarted(
         provider="novita",

@@ -18,6 +18,7 @@ from dsterm.core.commands import SandboxFacts
 from dsterm.core.config import Config
 from dsterm.core.delta_events import MessageProgress
 from dsterm.core.events import Envelope, Event
+from dsterm.core.instruction_events import InstructionFile
 from dsterm.core.models import ProviderCard, Usage
 from dsterm.core.provider import Delta, Ended, Request, StopReason, TextPiece, ToolCallPiece, UsagePiece
 from dsterm.core.questions import Answer, QuestionAsked
@@ -120,6 +121,7 @@ class World:
         self.home = folder / "home"
         self._ids = itertools.count(first_id)
         self._indexes: list[Index] = []
+        self.instructions: Callable[[], tuple[InstructionFile, ...]] = lambda: ()
         OPEN_WORLDS.append(self)
 
     def close(self) -> None:
@@ -229,6 +231,7 @@ class World:
             index=self._indexes[-1] if store else None,
             warm=lambda _card: None,
             can_ask=can_ask,
+            instructions=self.instructions,
             interrupted=interrupted,
             patience=patience or Patience(),
         )

@@ -119,6 +119,7 @@ class WorkLoop:
             "is_trusted": True,
             "proposed_checks": (),
             "can_ask": True,
+            "instructions": tuple,
             "past": PastRequests(lambda _provider, model: model),
             "patience": Patience(),
         }

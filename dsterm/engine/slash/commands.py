@@ -10,7 +10,20 @@ import msgspec
 from dsterm.core.errors import UsageError
 
 _NEED_IDLE = frozenset(
-    {"/attach", "/detach", "/new", "/resume", "/undo", "/redo", "/rewind", "/commit", "/review", "/checks", "/answer"}
+    {
+        "/attach",
+        "/detach",
+        "/new",
+        "/resume",
+        "/undo",
+        "/redo",
+        "/rewind",
+        "/commit",
+        "/review",
+        "/checks",
+        "/answer",
+        "/init",
+    }
 )
 """Commands that change what the running turn stands on."""
 

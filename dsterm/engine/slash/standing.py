@@ -77,6 +77,10 @@ def status_report(live: LiveSession) -> str:
         f"tokens, {format_share(used / window)}",
     ]
     lines += [
+        f"instructions {source.place}: {format_tokens(source.tokens)} tokens{', cut' if source.is_cut else ''}"
+        for source in live.instructions.sources
+    ]
+    lines += [
         f"attached     {pack.source}: {pack.files:,} files, {format_tokens(pack.tokens)} tokens"
         for pack in live.session.packs
     ]

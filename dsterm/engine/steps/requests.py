@@ -119,7 +119,7 @@ def card_at(live: LiveSession, place: Place) -> ModelCard | None:
 def window_parts(live: LiveSession, model: ModelCard, mode: ThinkingMode) -> WindowParts:
     """What a request to `model` in `mode` is made of now."""
     return WindowParts(
-        system=live.parts.system,
+        system=live.system,
         tools=live.parts.toolbox.specs,
         messages=tuple(live.session.messages),
         model=model,
