@@ -94,6 +94,8 @@ class ScreenActions(App[int], inherit_bindings=False):
             self.turns.steer(argument)
         elif name == "/theme":
             self._choose_theme(argument.strip())
+        elif name == "/attach" and not argument.strip():
+            await self.run_action("attach")
         elif name in {"/resume", "/sessions"} and not argument.strip():
             self.run_worker(self._pick_session(), group="picker", exclusive=True)
         elif name == "/rewind" and not argument.strip() and not self.turns.is_busy:
@@ -175,11 +177,6 @@ class ScreenActions(App[int], inherit_bindings=False):
         count = self.turns.drop()
         if count:
             self.say(f"Dropped {count} waiting prompt{'s' if count > 1 else ''}.")
-
-    def action_attach(self) -> None:
-        """Begin the command that attaches a repository."""
-        self.composer.focus()
-        self.composer.set_draft("/attach ")
 
     def action_fold_reasoning(self) -> None:
         """Fold all reasoning, or open all of it."""

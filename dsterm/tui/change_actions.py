@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dsterm.core.undo_events import Rewound
 from dsterm.render.session_changes import session_changes
+from dsterm.tui.attach_actions import AttachActions
 from dsterm.tui.changes_screen import ChangesScreen
-from dsterm.tui.palette_actions import PaletteActions
 from dsterm.tui.pickers import PickScreen, rewind_rows
 
 _TWICE_SECONDS = 1.0
@@ -13,7 +13,7 @@ _DEAF_SECONDS = 0.5
 """Who stops a turn with two quick presses does not mean to go back."""
 
 
-class ChangeActions(PaletteActions, inherit_bindings=False):
+class ChangeActions(AttachActions, inherit_bindings=False):
     """The actions around changes of files."""
 
     _escaped_at = float("-inf")

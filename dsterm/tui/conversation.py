@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from dsterm.core.attachments import PackChoice
 from dsterm.core.config import ReasoningFold
 from dsterm.core.events import Envelope
 from dsterm.core.forecasts import SendForecast
@@ -22,6 +23,7 @@ from dsterm.core.review import ProposedFile
 from dsterm.core.services import Clock
 from dsterm.core.status import Status
 from dsterm.render.transcript import estimate_tokens
+from dsterm.tui.attach_desk import AttachDesk
 
 
 class Command(Protocol):
@@ -149,6 +151,15 @@ class Conversation(Protocol):
 
     async def mention_paths(self) -> MentionPaths:
         """The files that can be mentioned, by name."""
+        ...
+
+    def attach(self, source: str, choice: PackChoice) -> AsyncIterator[Envelope]:
+        """Attach what `choice` takes of `source`; raises DstermError."""
+        ...
+
+    @property
+    def attachments(self) -> AttachDesk:
+        """Lists, counts and prices what can be attached."""
         ...
 
     def listen(self, listener: Callable[[Envelope], None]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shlex
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Protocol
 
+from dsterm.core.attachments import PackChoice
 from dsterm.core.errors import DstermError
 from dsterm.core.events import Envelope, Notice, NoticeLevel, TurnStarted
 from dsterm.core.services import Clock
@@ -71,6 +73,7 @@ class Turns:
         self._command_lock = asyncio.Lock()
         self._commands = 0
         self._was_stopped = False
+        self._choices: dict[str, PackChoice] = {}
         self.queue: deque[str] = deque()
         self.is_held = False
         self.is_running = False
@@ -110,6 +113,12 @@ class Turns:
                 self._next()
 
         self._stage.start(work)
+
+    def attach(self, source: str, choice: PackChoice) -> None:
+        """Attach what `choice` takes of `source`, when its turn comes."""
+        line = f"/attach {shlex.quote(source)}"
+        self._choices[line] = choice
+        self.send(line)
 
     def steer(self, text: str) -> None:
         """Tell the running turn before its next step; without one, just send. A command for the shell is no word to a model."""
@@ -202,7 +211,12 @@ class Turns:
     async def _run_command(self, line: str) -> None:
         before = self._conversation.status().session_id
         unstored: list[Envelope] = []
-        async for envelope in self._reported(self._conversation.command(line)):
+        choice = self._choices.pop(line, None)
+        if choice is None:
+            envelopes = self._conversation.command(line)
+        else:
+            envelopes = self._conversation.attach(shlex.split(line)[1], choice)
+        async for envelope in self._reported(envelopes):
             self._stage.show(envelope)
             if not envelope.id:
                 unstored.append(envelope)

@@ -7,8 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+from attach_fakes import FakeDesk
 
 from dsterm.boot.crash import describe_crash, write_crash_log
+from dsterm.core.attachments import PackChoice
 from dsterm.core.delta_events import ReasoningDelta, TextDelta
 from dsterm.core.diff import FileDiff, diff_texts
 from dsterm.core.events import (
@@ -111,6 +113,8 @@ class FakeConversation:
         self.failure: Exception | None = None
         self.files: tuple[ProposedFile, ...] = ()
         self.held = ""
+        self.attachments = FakeDesk()
+        self.attached: list[tuple[str, PackChoice]] = []
         self.mentions: tuple[Mention, ...] = ()
         self.known = MentionPaths()
         self.next_send: SendForecast | None = None
@@ -255,6 +259,10 @@ class FakeConversation:
 
     async def mention_paths(self) -> MentionPaths:
         return self.known
+
+    async def attach(self, source: str, choice: PackChoice) -> AsyncIterator[Envelope]:
+        self.attached.append((source, choice))
+        yield self.envelope(Notice(text=f"Attached {source}."))
 
     def listen(self, listener: Callable[[Envelope], None]) -> None:
         self.listener = listener

@@ -14,7 +14,7 @@ _LEAST_SHARE = 0.01
 def what_to_leave_out(tree: AttachTree, tokens: int) -> list[Folder | int]:
     """Up to three folders or files that come to at least `tokens` together, the largest first; none where no three do."""
     total = tree.total().tokens
-    candidates = [(size, target) for size, target in _candidates(tree) if size >= total * _LEAST_SHARE and size < total]
+    candidates = [(size, target) for size, target in _candidates(tree, int(total * _LEAST_SHARE)) if size < total]
     candidates.sort(key=lambda candidate: -candidate[0])
     chosen: list[Folder | int] = []
     missing = tokens
@@ -34,14 +34,22 @@ def _next(candidates: list[tuple[int, Folder | int]], missing: int, *, is_last: 
     return candidates[len(enough)] if len(enough) < len(candidates) else enough[-1]
 
 
-def _candidates(tree: AttachTree) -> list[tuple[int, Folder | int]]:
+def _candidates(tree: AttachTree, least: int) -> list[tuple[int, Folder | int]]:
     found: list[tuple[int, Folder | int]] = []
-    for folder in tree.root.walk():
-        whole = tree.tokens_in(folder) if folder.parent is not None else -1
-        if whole > 0:
+    waiting = [tree.root]
+    while waiting:
+        folder = waiting.pop()
+        whole = tree.tokens_in(folder)
+        if whole <= least:
+            continue
+        if folder.parent is not None:
             found.append((whole, folder))
         # A folder says more than the one file in it.
-        found.extend((size, number) for number in folder.files if (size := tree.tokens_in(number)) != whole)
+        sizes = ((tree.tokens_in(number), number) for number in folder.files)
+        found.extend(
+            (size, number) for size, number in sizes if size > least and (size != whole or folder.parent is None)
+        )
+        waiting.extend(folder.folders)
     return found
 
 

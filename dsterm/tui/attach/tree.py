@@ -102,6 +102,11 @@ class AttachTree:
         ticked = Ticked(self.levels, self._untouched, self._is_usual, [file.path for file in self.files])
         return msgspec.structs.replace(self._choice, levels=fewest_entries(self.root, ticked))
 
+    @property
+    def rule(self) -> PackChoice:
+        """What holds for files that nobody ticked by hand."""
+        return self._choice
+
     def can_tick(self, number: int) -> bool:
         """Whether the file may go in at all."""
         return not self._is_final[number]
