@@ -22,6 +22,12 @@ _HARMLESS = re.compile(
     re.IGNORECASE,
 )
 _FOLDERS = frozenset({".ssh", ".gnupg", ".aws", ".azure", ".kube", ".password-store"})
+_WRITTEN = frozenset(
+    {"py", "pyi", "js", "mjs", "ts", "tsx", "jsx", "go", "c", "h", "cc", "cpp", "hpp", "rs", "java", "kt", "rb", "php"}
+    | {"cs", "swift", "scala", "sql", "sh", "md", "rst", "html", "css", "scss", "po", "svg", "png"}
+)
+_DESPITE = (".env", "id_")
+"""All that a name with an ending of those can start with to be one of `_NAMES`: most files are known without a match."""
 
 
 def looks_secret(path: str | PurePath) -> bool:
@@ -37,4 +43,6 @@ def holds_secrets(parts: Iterable[str]) -> bool:
 
 def is_secret_name(name: str) -> bool:
     """Whether a file of this name looks like it holds secrets, wherever it is."""
+    if name.rpartition(".")[2] in _WRITTEN and not name.casefold().startswith(_DESPITE):
+        return False
     return _NAMES.fullmatch(name) is not None and _HARMLESS.fullmatch(name) is None

@@ -1,4 +1,4 @@
-"""Files that a source itself asks to leave out: `.dstermignore` and `.ignore`, `.gitignore` where git is not asked, `.gitattributes`.
+"""What a source itself asks to leave out: its `.dstermignore`, `.ignore`, `.gitattributes` and, without git, `.gitignore`.
 
 The rules are anybody's text, so those that would take long to match are passed over.
 """
@@ -6,9 +6,12 @@ The rules are anybody's text, so those that would take long to match are passed 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
-from pathspec import GitIgnoreSpec
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 ATTRIBUTES = ".gitattributes"
 GIT_IGNORE = ".gitignore"
@@ -91,6 +94,8 @@ def _lines(content: bytes) -> list[str]:
 
 
 def _spec(lines: Sequence[str]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415  most sources have no such rules
+
     cheap = [line for line in lines if _is_cheap(line)]
     try:
         return GitIgnoreSpec.from_lines(cheap)
@@ -107,6 +112,8 @@ def _is_cheap(line: str) -> bool:
 
 
 def _is_rule(line: str) -> bool:
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415
+
     try:
         GitIgnoreSpec.from_lines([line])
     except ValueError:

@@ -17,7 +17,7 @@ from dsterm.workspace.sources.ignore_rules import LARGEST, RULE_FILES, RuleBook,
 from dsterm.workspace.sources.listed import Listed
 from dsterm.workspace.sources.plain_folder import read_small
 from dsterm.workspace.sources.reading import cut_objects
-from dsterm.workspace.sources.reasons import GENERATED, VENDORED, name_reason, size_reason
+from dsterm.workspace.sources.reasons import GENERATED, VENDORED, name_reasons, size_reason
 
 _ATTRIBUTES = {"linguist-generated": GENERATED, "linguist-vendored": VENDORED}
 
@@ -71,28 +71,30 @@ class Judge(msgspec.Struct, frozen=True, kw_only=True):
         return self._judged(listed, contents, prefix)
 
     def _judged(self, listed: Listed, contents: Mapping[str, bytes], prefix: str) -> Judged:
-        takes_secrets, sizes = self.takes_secrets, listed.sizes
-        reasons = {path: name_reason(path, takes_secrets=takes_secrets) for path in listed.blobs}
-        self._by_rules(reasons, contents, prefix)
+        sizes = listed.sizes
+        reasons = dict(zip(listed.blobs, name_reasons(listed.blobs, takes_secrets=self.takes_secrets), strict=True))
+        if contents:
+            self._by_rules(reasons, contents, prefix)
         for path, size in sizes.items():
-            if path in reasons and not reasons[path] and (size < 0 or size > self.cap):
+            if (size < 0 or size > self.cap) and not reasons.get(path, OWN):
                 reasons[path] = size_reason(size, self.cap) or MISSING
         for inside in self._closed_below():
             reasons |= {path: OWN for path in reasons if path.startswith(inside)}
+        odd = [path for path, why in reasons.items() if why is ODD_NAME]
         # Bytes that are no text can't be told of, only shown in place of.
-        unsayable = [path for path, why in reasons.items() if why == ODD_NAME and not _is_sayable(path)]
-        files = tuple(
+        unsayable = {path: ODD_NAME for path in odd if not _is_sayable(path)}
+        files = [
             SourceFile(path=path, blob=blob, size=sizes.get(path, -1), reason=reasons[path])
             for path, blob in listed.blobs.items()
-            if not unsayable or _is_sayable(path)
-        )
-        return Judged(files=files, named={**listed.named, **dict.fromkeys(unsayable, ODD_NAME)})
+            if path not in unsayable
+        ]
+        return Judged(files=tuple(files), named={**listed.named, **unsayable})
 
     def _by_rules(self, reasons: dict[str, str], contents: Mapping[str, bytes], prefix: str) -> None:
         """Put into `reasons` what the source says itself, which a name alone doesn't."""
         ignored = source_rules(contents)
         books = [(says, attribute_book(contents, name, says)) for name, says in _ATTRIBUTES.items()]
-        for path, reason in reasons.items() if contents else ():
+        for path, reason in reasons.items():
             if reason not in {ODD_NAME, HOLDS_KEYS}:
                 reasons[path] = ignored.says(prefix + path) or _by_attributes(prefix + path, reason, books)
 
@@ -138,4 +140,4 @@ def _prefix(folder: Path, tree: Path | None) -> str:
 
 
 def _is_sayable(path: str) -> bool:
-    return path.isascii() or not any("\ud800" <= character <= "\udfff" for character in path)
+    return not any("\ud800" <= character <= "\udfff" for character in path)

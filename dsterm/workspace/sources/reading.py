@@ -84,7 +84,9 @@ def cut_objects(output: bytes, blobs: Sequence[str]) -> dict[str, bytes]:
 def blob_name(data: bytes, digits: int = 40) -> str:
     """What git calls these bytes, in as many hexadecimal digits as its repository uses."""
     make = hashlib.sha256 if digits == _SHA_256 else hashlib.sha1
-    return make(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+    name = make(b"blob %d\0" % len(data), usedforsecurity=False)
+    name.update(data)
+    return name.hexdigest()
 
 
 def _inside(reader: Reader) -> Inside:
@@ -114,16 +116,25 @@ def _disk_batches(reader: Reader, inside: Inside, files: Sequence[SourceFile]) -
 
 def _from_disk(reader: Reader, folder: OpenFolder, file: SourceFile) -> ReadFile:
     try:
-        with os.fdopen(folder.open_regular(file.path.rpartition("/")[2]), "rb", buffering=0) as stream:
-            size = os.fstat(stream.fileno()).st_size
-            if reason := size_reason(size, reader.cap):
-                return ReadFile(file=msgspec.structs.replace(file, size=size, reason=reason), data=None)
-            data = stream.read(reader.cap + 1)
+        descriptor = folder.open_regular(file.path.rpartition("/")[2])
+        try:
+            size = os.fstat(descriptor).st_size
+            data = _bytes(descriptor, size) if size <= reader.cap else b""
+        finally:
+            os.close(descriptor)
     except OSError as error:
         return _unread(file, error)
-    if reason := size_reason(len(data), reader.cap):
-        return ReadFile(file=msgspec.structs.replace(file, size=len(data), reason=reason), data=None)
+    if reason := size_reason(size, reader.cap):
+        return ReadFile(file=msgspec.structs.replace(file, size=size, reason=reason), data=None)
     return ReadFile(file=_known(file, blob_name(data, reader.digits), len(data)), data=data)
+
+
+def _bytes(descriptor: int, size: int) -> bytes:
+    """What the file holds, `size` bytes by all accounts; one that grows meanwhile is cut off there."""
+    data = os.read(descriptor, size)
+    while len(data) < size and (more := os.read(descriptor, size - len(data))):
+        data += more
+    return data
 
 
 def _known(file: SourceFile, blob: str, size: int) -> SourceFile:

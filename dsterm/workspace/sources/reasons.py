@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from dsterm.core.left_out_reasons import BINARY, HOLDS_KEYS, NOT_TEXT, ODD_NAME
@@ -66,13 +67,12 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 
 def name_reason(path: str, *, takes_secrets: bool = False) -> str:
     """Why a file of this name stays out; nothing when its name is no reason. `takes_secrets`: looking secret is none."""
-    folder, _, name = path.rpartition("/")
-    secret, other = _of_name(name)
-    secret_folder, vendored = _of_folder(folder) if folder else ("", "")
-    found = secret or secret_folder
-    if found and not (takes_secrets and found == HOLDS_KEYS):
-        return found
-    return vendored or other
+    return _without_secrets(path) if takes_secrets else _reason(path)
+
+
+def name_reasons(paths: Iterable[str], *, takes_secrets: bool = False) -> Iterator[str]:
+    """The same for many paths, in their order."""
+    return map(_without_secrets if takes_secrets else _reason, paths)
 
 
 def size_reason(size: int, cap: int) -> str:
@@ -104,23 +104,36 @@ def is_plain(text: str) -> bool:
 
 # Files of one repository are surveyed again and again.
 @lru_cache(maxsize=1 << 16)
-def _of_name(name: str) -> tuple[str, str]:
-    """Why the name alone speaks against it: what always does or looks secret, and what else."""
+def _reason(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return HOLDS_KEYS if is_secret_name(name) or _is_secret_folder(folder) else _plain_reason(folder, name)
+
+
+@lru_cache(maxsize=1 << 16)
+def _without_secrets(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return _plain_reason(folder, name)
+
+
+def _plain_reason(folder: str, name: str) -> str:
     if not is_plain(name):
-        return ODD_NAME, ""
-    return HOLDS_KEYS if is_secret_name(name) else "", _kind(name.casefold())
+        return ODD_NAME
+    return _folder_reason(folder) or _kind(name.casefold())
 
 
 @lru_cache(maxsize=1 << 14)
-def _of_folder(folder: str) -> tuple[str, str]:
-    """The same for the folder that it is in."""
+def _is_secret_folder(folder: str) -> bool:
+    return holds_secrets(folder.split("/"))
+
+
+@lru_cache(maxsize=1 << 14)
+def _folder_reason(folder: str) -> str:
     if not is_plain(folder):
-        return ODD_NAME, ""
-    parts = frozenset(folder.casefold().split("/"))
-    secret = HOLDS_KEYS if holds_secrets(parts) else ""
-    if parts & _VENDORED_FOLDERS:
-        return secret, VENDORED
-    return secret, GENERATED if any(part.endswith((".egg-info", ".dist-info")) for part in parts) else ""
+        return ODD_NAME
+    parts = folder.casefold().split("/")
+    if not _VENDORED_FOLDERS.isdisjoint(parts):
+        return VENDORED
+    return GENERATED if any(part.endswith((".egg-info", ".dist-info")) for part in parts) else ""
 
 
 def _kind(name: str) -> str:
