@@ -274,3 +274,14 @@ async def test_a_weight_is_found_anew_once_the_file_changes(world: World) -> Non
     os.utime(world.folder / "README.md", (1, 1))
     (after,) = await engine.weigh("@README.md")
     assert after.tokens > before.tokens
+
+
+async def test_a_page_is_asked_about_and_never_fetched_from_this_machine(world: World) -> None:
+    config = Config(allow_urls=True)
+    engine = world.engine(ScriptedProvider([answer("ok")]), config)
+    events = await play(engine, "@http://127.0.0.1:9/x", [Answer(answer="once")])
+    assert only(events, QuestionAsked)[0].text == "Fetch http://127.0.0.1:9/x and send its text to the model?"
+    assert "own network" in only(events, TurnStarted)[0].mentions[0].problem
+    refused = world.engine(ScriptedProvider([answer("ok")]), config)
+    events = await play(refused, "@https://example.org/", [Answer(answer="deny")])
+    assert only(events, TurnStarted)[0].mentions[0].problem == "The user did not want it fetched."

@@ -14,6 +14,7 @@ from dsterm.engine.asking import ask
 from dsterm.engine.live import LiveSession
 from dsterm.engine.mentioning.bringing import bring, marked
 from dsterm.engine.mentioning.brought import Brought
+from dsterm.engine.mentioning.pages import bring_page
 from dsterm.engine.mentioning.resolved import Resolved
 from dsterm.engine.questions import DENY, ONCE
 from dsterm.policy.permissions import Verdict, decide
@@ -64,7 +65,7 @@ def _without_repeats(all_found: tuple[Found, ...]) -> list[Found]:
 async def _allowed(live: LiveSession, brought: Brought) -> Brought:
     """`brought`, or without its text where the user does not want it sent."""
     if brought.mention.kind is MentionKind.URL and live.parts.config.allow_urls:
-        return await _page(live, brought.mention)
+        return await bring_page(live, brought.mention)
     if not brought.secrets or brought.mention.problem:
         return brought
     plan = Plan(effects=(Effect.READ, Effect.SECRETS), subject=brought.mention.target, concerns=brought.secrets)
@@ -85,7 +86,3 @@ async def _allowed(live: LiveSession, brought: Brought) -> Brought:
     if (await ask(live, question)).answer == ONCE:
         return brought
     return Brought(mention=replace(brought.mention, problem="The user did not want it sent."))
-
-
-async def _page(live: LiveSession, mention: Mention) -> Brought:
-    return Brought(mention=replace(mention, problem="Pages can't be fetched yet."))
