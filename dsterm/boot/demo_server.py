@@ -60,7 +60,7 @@ def _load_counter() -> Callable[[str], int]:
 
     counter = V4Counter()
     counter.load()
-    return counter.count
+    return counter.count_rendered
 
 
 async def start_demo_child() -> DemoProcess:

@@ -45,7 +45,7 @@ def effort_tokens(model: ModelCard, mode: ThinkingMode) -> int:
 
 
 class _Sums(NamedTuple):
-    """Tokens up to a place in the conversation: `said`, the reasoning, and what of that lies before the newest user message."""
+    """Tokens up to a place in the conversation: `said`, the reasoning, and what of that lies before the newest prompt or result."""
 
     said: int = 0
     thought: int = 0
@@ -141,7 +141,7 @@ class PromptCounter:
             said += counted.said + (not is_answer and not is_open)
             thought += counted.thought
             is_open = not is_answer
-            if isinstance(message, UserMessage | Pack):
+            if not is_answer:
                 forgotten = thought
         return _Sums(said, thought, forgotten)
 

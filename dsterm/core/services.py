@@ -13,8 +13,17 @@ class TokenCounter(Protocol):
     """Counts tokens of the V4 vocabulary."""
 
     @property
+    def name(self) -> str:
+        """What its counts may be kept by: another one for another vocabulary. DiskError when that is missing."""
+        ...
+
+    @property
     def is_exact(self) -> bool:
         """Whether `count` is the tokenizer's own figure, or an estimate until the vocabulary is loaded."""
+        ...
+
+    def load(self) -> None:
+        """Load the vocabulary where it isn't yet: call it in a thread. DiskError when it isn't there."""
         ...
 
     def count(self, text: str) -> int:

@@ -15,6 +15,9 @@ from dsterm.llm.repair import parse_arguments
 _MOST = 200_000
 """Characters of one text that are counted, a few hundredths of a second's work; what is beyond is taken to be like them."""
 
+_MARK = "｜DSML｜"
+"""One token wherever it stands in the markup."""
+
 _OPEN, _CLOSE = "\n\n<｜DSML｜tool_calls>\n", "</｜DSML｜tool_calls>"
 
 
@@ -28,8 +31,11 @@ class AnswerTokens(msgspec.Struct, frozen=True, kw_only=True):
 def answer_tokens(counter: TokenCounter, reasoning: str, content: str, calls: Sequence[ToolCall]) -> AnswerTokens:
     """The tokens of an answer, whole or cut."""
     thought = _count(counter, reasoning)
-    written = _OPEN + "".join(map(_invocation, calls)) + _CLOSE if calls else ""
-    return AnswerTokens(output=thought + _count(counter, content) + _count(counter, written), reasoning=thought)
+    output = thought + _count(counter, content)
+    if calls:
+        pieces = (_OPEN + "".join(map(_invocation, calls)) + _CLOSE).split(_MARK)
+        output += len(pieces) - 1 + sum(_count(counter, piece) for piece in pieces)
+    return AnswerTokens(output=output, reasoning=thought)
 
 
 def _count(counter: TokenCounter, text: str) -> int:

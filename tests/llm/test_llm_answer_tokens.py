@@ -38,7 +38,7 @@ def test_a_call_counts_as_the_model_writes_it(counter: V4Counter) -> None:
         "</｜DSML｜invoke>\n</｜DSML｜tool_calls>"
     )
     arguments = '{"path": "a.py", "text": "say \\"hi\\"\\n", "lines": [1, 2]}'
-    assert answer_tokens(counter, "", "", [call(arguments)]).output == counter.count(written)
+    assert answer_tokens(counter, "", "", [call(arguments)]).output == counter.count_rendered(written)
 
 
 def test_a_cut_call_counts_as_far_as_it_came(counter: V4Counter) -> None:

@@ -26,7 +26,8 @@ def test_counts_are_those_of_the_vocabulary(counter):
     assert counter.is_exact
     assert counter.count("hello world") == 2
     assert counter.count("x = 1\n    y") == 7
-    assert counter.count("<think>hi</think>") == 3
+    assert counter.count("<think>hi</think>") == 7
+    assert counter.count_rendered("<think>hi</think>") == 3
     assert counter.count("") == 0
 
 
@@ -59,7 +60,7 @@ def test_before_loading_the_count_is_an_estimate_and_never_waits(monkeypatch):
         goes_on.wait(5)
         raise DiskError("stopped by the test")
 
-    monkeypatch.setattr(tokens, "_make_encoder", slow)
+    monkeypatch.setattr(tokens, "make_encoder", slow)
 
     def load():
         with contextlib.suppress(DiskError):
@@ -78,8 +79,8 @@ def test_before_loading_the_count_is_an_estimate_and_never_waits(monkeypatch):
 
 def test_the_vocabulary_is_loaded_once_for_all_threads(monkeypatch):
     made = []
-    make = tokens._make_encoder
-    monkeypatch.setattr(tokens, "_make_encoder", lambda file: made.append(file) or make(file))
+    make = tokens.make_encoder
+    monkeypatch.setattr(tokens, "make_encoder", lambda file: made.append(file) or make(file))
     fresh = V4Counter()
     threads = [threading.Thread(target=fresh.load) for _ in range(3)]
     for thread in threads:
@@ -102,6 +103,7 @@ def test_a_missing_vocabulary_is_one_sentence():
 
 def test_a_missing_tokenizer_is_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "fastokens", None)
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(DiskError, match="fastokens"):
         V4Counter().load()
 
@@ -109,4 +111,4 @@ def test_a_missing_tokenizer_is_one_sentence(monkeypatch):
 def test_a_broken_vocabulary_is_one_sentence(tmp_path):
     (tmp_path / "tokenizer.json").write_text("{", encoding="utf-8")
     with pytest.raises(DiskError, match="can't be read"):
-        tokens._make_encoder(tmp_path / "tokenizer.json")
+        tokens.make_encoder(tmp_path / "tokenizer.json")
