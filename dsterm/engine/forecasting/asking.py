@@ -7,6 +7,7 @@ holds spending there.
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 
 from dsterm.core.errors import DstermError
 from dsterm.core.events import ModeChanged, ModelChanged, NoticeLevel, StepStarted, TurnEnd, TurnEnded
@@ -25,6 +26,8 @@ SEND_KEY = "Enter"
 """The key that sends after all: the one that was pressed first."""
 
 _MENTION = "@"
+_ABOUT = Decimal("1.1")
+"""What was accepted holds for so much more of it: a prompt that failed stands in the next send."""
 
 
 async def know_past(live: LiveSession) -> None:
@@ -116,7 +119,7 @@ def _is_accepted(live: LiveSession, found: SendForecast) -> bool:
     if live.accepted is None or found.extra is None:
         return False
     place, extra = live.accepted
-    return place == _place(live) and extra is not None and found.extra <= extra
+    return place == _place(live) and extra is not None and found.extra <= extra * _ABOUT
 
 
 def _place(live: LiveSession) -> object:
