@@ -100,8 +100,9 @@ def _add_work_flags(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PATH",
-        help="attach a git repo: PATH or URL, with @REV if you like",
+        help="put a folder, a file or a git repo into the window: PATH, PATH@REV or URL; several with several --attach",
     )
+    add_choice_flags(group)
     group.add_argument(
         "--add-dir",
         dest="add_dirs",
@@ -126,7 +127,9 @@ def _add_work_flags(parser: argparse.ArgumentParser) -> None:
         help="give sandboxed commands the network",
     )
     group.add_argument(
-        "--allow-urls", action="store_true", help="fetch pages that a prompt mentions, as in @https://…; each asks first"
+        "--allow-urls",
+        action="store_true",
+        help="fetch pages that a prompt mentions, as in @https://…; each asks first",
     )
     group.add_argument("--no-instructions", action="store_true", help="read no AGENTS.md")
     group.add_argument(
@@ -143,6 +146,25 @@ def _add_work_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--append-system-prompt", metavar="TEXT", help="more for the system text")
     group.add_argument("--budget", type=_dollars, metavar="USD", help="stop before this run costs more")
     group.add_argument("--max-budget-usd", dest="budget", type=_dollars, help=argparse.SUPPRESS)
+
+
+def add_choice_flags(group: argparse._ArgumentGroup) -> None:
+    """The flags that say what of a source is taken."""
+    group.add_argument(
+        "--include",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="of what is attached, only such files: '*.py', src/",
+    )
+    group.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="of what is attached, no such files: tests/, '*.sql'",
+    )
+    group.add_argument("--tracked-only", action="store_true", help="attach no files that git doesn't know")
 
 
 def _add_session_flags(parser: argparse.ArgumentParser) -> None:

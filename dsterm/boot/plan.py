@@ -14,6 +14,7 @@ import msgspec
 
 from dsterm.boot.circumstances import SystemClock
 from dsterm.boot.trust import settle_trust
+from dsterm.core.attachments import PackChoice
 from dsterm.core.config import Config
 from dsterm.core.errors import UsageError
 from dsterm.store.paths import Paths, find_paths
@@ -38,6 +39,7 @@ class LaunchPlan:
     environment: Mapping[str, str]
     prompt: str | None
     attachments: tuple[str, ...]
+    attach_choice: PackChoice
     output_format: str | None
     is_headless: bool
     is_demo: bool
@@ -80,6 +82,9 @@ def plan_launch(flags: argparse.Namespace, environment: Mapping[str, str]) -> La
         environment=environment,
         prompt=flags.prompt,
         attachments=tuple(flags.attach),
+        attach_choice=PackChoice(
+            include=tuple(flags.include), exclude=tuple(flags.exclude), tracked_only=flags.tracked_only
+        ),
         output_format=flags.output_format,
         is_headless=flags.headless,
         is_demo=settings.config.provider == "demo",
@@ -169,6 +174,8 @@ def _check_combination(flags: argparse.Namespace) -> None:
         raise UsageError("--json-schema and --json-object go with -p; add -p, or leave them out.")
     if flags.json_schema is not None and flags.json_object:
         raise UsageError("--json-schema and --json-object exclude each other; leave one out.")
+    if (flags.include or flags.exclude or flags.tracked_only) and not flags.attach:
+        raise UsageError("--include, --exclude and --tracked-only say what of --attach is taken; add --attach PATH.")
     if flags.output_format and not flags.headless:
         raise UsageError("--output-format goes with -p; add -p, or leave it out.")
 

@@ -22,6 +22,7 @@ from dsterm.boot.crash import describe_crash, write_crash_log
 from dsterm.boot.kept_settings import keep_setting
 from dsterm.boot.known_keys import KnownKeys
 from dsterm.boot.plan import LaunchPlan, with_trust
+from dsterm.core.attachments import PackChoice
 from dsterm.core.delta_events import WorkProgress
 from dsterm.core.models import ProviderCard
 from dsterm.engine.engine import Engine
@@ -151,10 +152,17 @@ async def show_screen(plan: LaunchPlan, keys: KnownKeys, open_engine: OpenEngine
     async with AsyncExitStack() as stack:
         engine = await open_engine(plan, keys, stack)
         for source in plan.attachments:
-            async for envelope in engine.command(f"/attach {shlex.quote(source)}"):
+            async for envelope in engine.command(_attach_line(source, plan.attach_choice)):
                 if isinstance(envelope.event, WorkProgress):
                     sys.stderr.write(f"{clean_line(envelope.event.text)}\n")
         return await show_app(engine, _screen_options(plan, keys, engine))
+
+
+def _attach_line(source: str, choice: PackChoice) -> str:
+    """The command that attaches `source` as the flags say."""
+    words = ["/attach", source, *(f"--include={glob}" for glob in choice.include)]
+    words += [*(f"--exclude={glob}" for glob in choice.exclude), *(["--tracked-only"] if choice.tracked_only else [])]
+    return shlex.join(words)
 
 
 def _screen_options(plan: LaunchPlan, keys: KnownKeys, engine: Engine) -> ScreenOptions:

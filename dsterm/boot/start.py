@@ -82,7 +82,9 @@ async def _run_headless(plan: LaunchPlan, keys: KnownKeys, prompt: str, data: st
         output = OutputFormat(plan.output_format or OutputFormat.TEXT)
         await asyncio.to_thread(engine.warm)
         collect_garbage_from_here()
-        job = HeadlessJob(prompt=prompt, data=data, attachments=plan.attachments, answer_format=wanted)
+        job = HeadlessJob(
+            prompt=prompt, data=data, attachments=plan.attachments, choice=plan.attach_choice, answer_format=wanted
+        )
         return await run_headless(engine, job, output)
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from dsterm.core.attachments import PackChoice
 from dsterm.core.errors import DstermError
 from dsterm.core.events import Envelope, Notice, ToolEnded, ToolRequested, TurnEnd, TurnEnded
 from dsterm.core.provider import ResponseFormat
@@ -51,13 +52,14 @@ class StreamLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HeadlessJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What to answer: the prompt, data that goes with it (piped in, so not the user's word), repositories to attach first, and
-    the JSON that the answer is to be.
+    """What to answer: the prompt, data that goes with it (piped in, so not the user's word), sources to attach first and what to
+    take of them, and the JSON that the answer is to be.
     """
 
     prompt: str
     data: str = ""
     attachments: tuple[str, ...] = ()
+    choice: PackChoice = PackChoice()
     answer_format: ResponseFormat | None = None
 
 
@@ -87,7 +89,7 @@ async def run_headless(engine: Engine, job: HeadlessJob, output: OutputFormat) -
 
 async def _events(engine: Engine, job: HeadlessJob, stopped: asyncio.Event) -> AsyncIterator[Envelope]:
     for source in job.attachments:
-        async for envelope in engine.attach(source):
+        async for envelope in engine.attach(source, job.choice):
             yield envelope
     if not stopped.is_set():
         async for envelope in engine.run(job.prompt, job.data, job.answer_format):

@@ -56,7 +56,8 @@ def test_a_work_tree_is_attached_as_it_stands_with_its_figures(program, recorder
     done = program.ask("any", "--attach", str(library))
     assert (done.code, done.out) == (0, "Seen.\n")
     figures = re.search(
-        r"(\d+) files, (\d+) tokens, <?\d+ % of the window.*~\$(\S+), each later one (~|<)\$(\S+) ", done.err
+        r"(\d+) files, (\d+) tokens, <?\d+ % of the window.* cost: Pro ~\$(\S+) and (~|<)\$(\S+), Flash (~|<)\$",
+        done.err,
     )
     assert figures, done.err
     assert (figures[1], "png" in done.err or "binary" in done.err) == ("3", True), done.err
@@ -68,6 +69,22 @@ def test_a_work_tree_is_attached_as_it_stands_with_its_figures(program, recorder
     (event,) = [event["pack"] for event in program.log() if event["type"] == "RepoAttached"]
     assert str(event["tokens"]) == figures[2]
     assert event["is_dirty"] is True
+
+
+def test_only_what_was_chosen_goes_in(program, recorder, library):
+    (library / "tests").mkdir()
+    (library / "tests" / "test_kept.py").write_text("def test_it(): ...\n")
+    words = ("--attach", str(library), "--include", "*.py", "--exclude", "tests/", "--tracked-only")
+    assert program.ask("any", *words).code == 0
+    pack = attached_text(recorder)
+    assert "as it stands" in pack
+    assert "untracked" not in pack
+    assert "def test_it" not in pack
+    assert "Options: include '*.py', exclude 'tests/', tracked files only." in pack
+
+
+def test_globs_without_a_source_are_wrong_usage(program):
+    assert "add --attach" in program.ask("any", "--include", "*.py").sentence(2)
 
 
 def test_a_revision_is_attached_as_committed(program, recorder, library):
@@ -107,15 +124,14 @@ def test_a_repo_that_does_not_fit_is_refused_with_figures_and_nothing_is_sent(pr
         (big / f"part{number}.py").write_text(lines)
     commit_all(big)
     sentence = program.ask("any", "--attach", str(big)).sentence(1)
-    tokens, window = re.search(r"has ([\d,]+) tokens in 4 files .* of ([\d,]+) tokens", sentence).groups()
-    assert int(tokens.replace(",", "")) > int(window.replace(",", "")) == 1_048_576
-    assert "/detach" in sentence
+    tokens, missing = re.search(r"has ([\d,]+) tokens in 4 files .* it is ([\d,]+) tokens too many", sentence).groups()
+    assert int(tokens.replace(",", "")) - int(missing.replace(",", "")) < 1_048_576 < int(tokens.replace(",", ""))
     assert recorder.bodies == []
 
 
 def test_a_refused_attachment_ends_stream_json_with_a_result(program, recorder, tmp_path):
     done = program.ask("any", "--attach", str(tmp_path), "--output-format", "stream-json")
-    assert "not a git repository" in done.sentence(2)
+    assert "no text files to attach" in done.sentence(2)
     result = done.lines[-1]
     assert (result["type"], result["is_error"], result["num_turns"]) == ("result", True, 0)
     assert recorder.bodies == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dsterm.context.choice import FolderSum
 from dsterm.context.pack_quote import PackQuote, pack_quote
@@ -34,16 +34,16 @@ def does_not_fit(source: str, quote: PackQuote, sums: Mapping[str, FolderSum], *
         f"{source} has {quote.tokens:,} tokens in {files:,} files and does not fit: it is {quote.missing:,} tokens too many"
         f" for {quote.title} beside what is there, with room for an answer."
     )
-    folders = largest_folders(sums, quote.missing)
+    folders = largest_folders(sums)
     if not folders:
         return f"{text} Take a part of it with --include GLOB, or /detach something."
-    named = " and ".join(f"{folder} ({format_tokens(tokens)} tokens)" for folder, tokens in folders)
-    flags = " ".join(f"--exclude /{folder}" for folder, _ in folders)
-    return f"{text} Largest are {named}: {flags} leaves them out. Or /detach something."
+    named = ", ".join(f"{folder} ({format_tokens(tokens)} tokens)" for folder, tokens in folders)
+    flags = " ".join(f"--exclude /{folder}" for folder in _enough(folders, quote.missing))
+    return f"{text} Largest are {named}: leave some out, as with {flags}, or /detach something."
 
 
-def largest_folders(sums: Mapping[str, FolderSum], excess: int) -> list[tuple[str, int]]:
-    """The largest folders, as many as it takes to save `excess` tokens; a folder that holds nearly all is looked into."""
+def largest_folders(sums: Mapping[str, FolderSum]) -> list[tuple[str, int]]:
+    """The largest folders and their tokens; a folder that holds nearly all is looked into."""
     inner: dict[str, list[str]] = {}
     for folder in sums:
         if folder:
@@ -54,12 +54,21 @@ def largest_folders(sums: Mapping[str, FolderSum], excess: int) -> list[tuple[st
         if not large or large[0] not in inner:
             break
         base = large[0]
-    found: list[tuple[str, int]] = []
-    saved = 0
-    for folder in sorted(inner.get(base, []), key=lambda one: (-sums[one].tokens, one))[:_MOST_FOLDERS]:
-        tokens = sums[folder].tokens + sums[folder].frame
-        if saved >= excess or not sums[folder].tokens:
+    found = [
+        (folder, sums[folder].tokens + sums[folder].frame) for folder in inner.get(base, []) if sums[folder].tokens
+    ]
+    return sorted(found, key=lambda one: (-one[1], one[0]))[:_MOST_FOLDERS]
+
+
+def _enough(folders: Sequence[tuple[str, int]], missing: int) -> list[str]:
+    """The smallest of them that would do alone, else as many of the largest as it takes."""
+    alone = [folder for folder, tokens in folders if tokens >= missing]
+    if alone:
+        return alone[-1:]
+    taken: list[str] = []
+    for folder, tokens in folders:
+        if missing <= 0:
             break
-        found.append((folder, tokens))
-        saved += tokens
-    return found
+        taken.append(folder)
+        missing -= tokens
+    return taken
