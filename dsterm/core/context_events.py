@@ -39,6 +39,4 @@ class Compacted(msgspec.Struct, frozen=True, kw_only=True, tag="Compacted"):
 
 
 class OriginalsRestored(msgspec.Struct, frozen=True, kw_only=True, tag="OriginalsRestored"):
-    """What the last ResultsPruned or Compacted took out of requests stands in them again; `tokens` of the next prompt."""
-
-    tokens: int = 0
+    """What the last ResultsPruned or Compacted took out of requests stands in them again."""

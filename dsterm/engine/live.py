@@ -12,6 +12,7 @@ from dsterm.context.prefix import PrefixChain
 from dsterm.core.attachments import PackManifest
 from dsterm.core.command_plan import CommandRule
 from dsterm.core.commands import Job
+from dsterm.core.context_events import Compacted, OriginalsRestored, ResultsPruned
 from dsterm.core.errors import DiskError, UsageError
 from dsterm.core.events import (
     DELTAS,
@@ -31,8 +32,8 @@ from dsterm.core.provider import Provider, ResponseFormat
 from dsterm.core.tools import Effect
 from dsterm.core.undo_events import Rewound
 from dsterm.engine.attaching.drift_memory import DriftMemory
-from dsterm.engine.journal import Journal
 from dsterm.engine.instructing import Instructions
+from dsterm.engine.journal import Journal
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.engine.questions import PendingQuestions
 from dsterm.engine.session import Place, Session
@@ -82,8 +83,8 @@ class LiveSession:
         self.session = Session(journal.envelopes)
         self.changes = ChangeHistory(journal.envelopes)
         self.learned = Learned(journal.envelopes)
-        self.prefix = PrefixChain()
         self.instructions = Instructions(journal.envelopes)
+        self.prefix = PrefixChain()
         self.kept_elsewhere: dict[Place, Kept] = {}
         self.model = model
         self.mode = mode
@@ -111,7 +112,7 @@ class LiveSession:
         self.has_told_price = False
         self.accepted: tuple[object, Decimal | None] | None = None
         self.draft = (0, 0)
-        self.draft = (0, 0)
+        self.offered = (0, False)
         self._packs: dict[str, str] = {}
         self._manifests: dict[str, PackManifest] = {}
         self._connections: dict[str, Provider] = {}
@@ -135,6 +136,8 @@ class LiveSession:
             self.forecasts.clear()
         else:
             self.session.apply(envelope.event, envelope.at)
+            if isinstance(envelope.event, ResultsPruned | Compacted | OriginalsRestored):
+                self.forecasts.clear()
 
     def notice(self, text: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
         """Say something to the reader."""
@@ -145,14 +148,14 @@ class LiveSession:
         """The provider that the next request goes to."""
         return self.parts.catalog.provider(self.model.provider)
 
-    def connection(self) -> Provider:
-        """The provider, connected on first use and until the session is closed; UsageError when it has no key.
     @property
     def system(self) -> str:
         """The system text of this session's requests, with the instructions that were read before the first."""
         own = self.instructions.text or self.instructions.found
         return f"{self.parts.system}\n{own}" if own else self.parts.system
 
+    def connection(self) -> Provider:
+        """The provider, connected on first use and until the session is closed; UsageError when it has no key.
 
         What runs keeps the one it began with, whatever is chosen meanwhile.
         """

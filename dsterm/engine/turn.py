@@ -13,13 +13,13 @@ from dsterm.core.provider import Request
 from dsterm.engine.attaching.later import tell_changes
 from dsterm.engine.calls.deciding import may_run_in_the_open
 from dsterm.engine.check_loop import CheckLoop
+from dsterm.engine.compacting.fitting import after_turn, fitting_request
 from dsterm.engine.forecasting.asking import know_past, settle_price, settle_switch
-from dsterm.engine.live import LiveSession
 from dsterm.engine.instructing import settle_instructions
+from dsterm.engine.live import LiveSession
 from dsterm.engine.masked_words import masked_words
 from dsterm.engine.mentioning.resolved import Resolved, resolve_mentions
 from dsterm.engine.steps.following import after_step
-from dsterm.engine.steps.requests import next_request
 from dsterm.engine.steps.rules import check_caps
 from dsterm.engine.steps.step import run_step
 from dsterm.engine.steps.structured import asked_format
@@ -56,6 +56,7 @@ async def run_turn(live: LiveSession, prompt: str, data: str = "", *, is_typed: 
             live.turn_mode = mode
             live.choose_mode(live.mode)
         live.emit(ended)
+    after_turn(live, ended)
     return ended
 
 
@@ -101,7 +102,7 @@ async def _steps(live: LiveSession) -> TurnEnded:
         stop = check_caps(live, steps)
         if stop is not None:
             return stop
-        planned = next_request(live)
+        planned = await fitting_request(live)
         if isinstance(planned, TurnEnded):
             return planned
         if planned.warning:

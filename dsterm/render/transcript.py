@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
-from dsterm.core import delta_events, events, questions, repo_events
+from dsterm.core import context_events, delta_events, events, questions, repo_events
 from dsterm.core.config import ReasoningFold
 from dsterm.core.events import Envelope, Event
 from dsterm.core.models import Price
@@ -16,6 +16,7 @@ from dsterm.render.block_list import BlockList
 from dsterm.render.blocks import Block, BlockKind, Note, NoteBlock, PromptBlock
 from dsterm.render.command_blocks import RunBlock
 from dsterm.render.command_view import CommandView
+from dsterm.render.context_notes import compaction_note
 from dsterm.render.notes import (
     changed_note,
     ended_note,
@@ -180,6 +181,8 @@ class Transcript:
             case repo_events.RepoDetached(digest=digest):
                 source = self._packs.pop(digest, digest[:12])
                 self._note(BlockKind.ATTACH, notice_note(events.Notice(text=f"detached {source}")))
+            case context_events.Compacted() | context_events.ResultsPruned() | context_events.OriginalsRestored():
+                self._note(BlockKind.NOTICE, compaction_note(event))
             case events.ModelChanged() | events.ModeChanged() if self._wire.is_open:
                 self._list.add_change(changed_note(event), "the next request")
             case events.ModelChanged() | events.ModeChanged() | events.PermissionModeChanged():

@@ -22,6 +22,9 @@ _BREAKS = {
     "format": "the form of the answer changed",
     "rewound": "the conversation went back",
     "detached": "a repository was detached",
+    "compacted": "the conversation was compacted",
+    "pruned": "old results of tools were taken out",
+    "restored": "what was compacted is back",
     "repair": "missing reasoning was filled in",
 }
 _SAID_ELSEWHERE = frozenset({"", "mode", "model", "provider", "unknown"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from dsterm.core.blob_names import blob_name
@@ -28,6 +28,10 @@ class ReadRecord:
     def forget(self, path: Path) -> None:
         """The file is gone."""
         self._digests.pop(path, None)
+
+    def keep_only(self, paths: Collection[Path]) -> None:
+        """The model does not see any other file's content any more."""
+        self._digests = {path: digest for path, digest in self._digests.items() if path in paths}
 
     def knows(self, path: Path) -> bool:
         """Whether the model has seen any content of `path`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from dsterm.core.commands import CommandReader, CommandRunner
@@ -40,6 +40,10 @@ class Toolbox:
     def follow(self, attached: Callable[[Path], str]) -> None:
         """The model knows the attached files whose bytes `attached` names as git does, empty for others: it may change them."""
         self._record.follow(attached)
+
+    def forget_reads(self, but: Collection[Path]) -> None:
+        """The model does not see any more what it read, but for the files at these paths: it has to read before it changes."""
+        self._record.keep_only(but)
 
     async def prepare(self, name: str, arguments: Mapping[str, object]) -> PreparedCall:
         """Plan a call without side effects. ToolError, for the model, when the tool or an argument is wrong."""

@@ -114,7 +114,7 @@ SAMPLES: list[Event] = [
     repo_events.RepoDetached(digest="0" * 64),
     ResultsPruned(call_ids=("c1",), tokens=4_000, is_automatic=True),
     Compacted(summary="s", keeps=2, tokens_before=61_000, tokens_after=8_000, focus="f", dollars=Decimal("0.0012")),
-    OriginalsRestored(tokens=61_000),
+    OriginalsRestored(),
     repo_events.RepoChanged(
         digest="0" * 64,
         files=(repo_events.ChangedFile(path="b.py", before="1" * 40, after="2" * 40, old_path="a.py", added=1),),

@@ -13,6 +13,7 @@ _NEED_IDLE = frozenset(
     {
         "/attach",
         "/detach",
+        "/compact",
         "/new",
         "/resume",
         "/undo",
@@ -27,7 +28,7 @@ _NEED_IDLE = frozenset(
 )
 """Commands that change what the running turn stands on."""
 
-_TAKE_TEXT = frozenset({"/permissions", "/checks", "/commit", "/review"})
+_TAKE_TEXT = frozenset({"/compact", "/permissions", "/checks", "/commit", "/review"})
 """Commands whose arguments are taken as they were typed."""
 
 

@@ -22,6 +22,13 @@ def context_commands(live: Callable[[], LiveSession]) -> tuple[Command, ...]:
         named_command("/detach", commands.detach, "[SOURCE]", "take an attached repo out again"),
         named_command("/init", commands.init, "", "have an AGENTS.md written, or the one that is there improved"),
         named_command("/forecast", commands.forecast, "", "what the next send costs, line by line, and why"),
+        named_command(
+            "/compact",
+            commands.compact,
+            "[FOCUS|prune|undo]",
+            "sum up what is old, or take out long results; undo brings the originals back",
+            choices=("prune", "undo"),
+        ),
     )
 
 
@@ -49,6 +56,11 @@ class _ContextCommands:
 
         live = self._live()
         live.notice(forecast_report(live))
+
+    async def compact(self, words: list[str]) -> None:
+        from dsterm.engine.compacting.compact import compact  # noqa: PLC0415  rarely asked for
+
+        await compact(self._live(), "".join(words))
 
     async def detach(self, words: list[str]) -> None:
         live = self._live()

@@ -33,6 +33,10 @@ _WHY_NO_ANSWER = {
 }
 
 
+class NoAnswer(ProviderError):
+    """The request was answered, but not with what can be used."""
+
+
 class Aside(msgspec.Struct, frozen=True, kw_only=True):
     """What to ask: `purpose` names it for the user and the ledger, `most_tokens` caps the answer."""
 
@@ -45,7 +49,8 @@ class Aside(msgspec.Struct, frozen=True, kw_only=True):
 async def ask_aside(live: LiveSession, aside: Aside) -> str:
     """Send it and wait for the text of the answer; AsideEnded is emitted for every request that was made, also on cancellation.
 
-    UsageError where the budget doesn't cover it, ContextOverflow where it doesn't fit, ProviderError when no answer comes.
+    UsageError where the budget doesn't cover it, ContextOverflow where it doesn't fit, ProviderError when no answer comes, which
+    is a NoAnswer where something else came.
     """
     return await answer_beside(live, aside.purpose, *_request(live, aside))
 
@@ -135,5 +140,5 @@ def _answer(purpose: str, attempt: Attempt, way_on: str) -> str:
     text, stop = attempt.assembler.content.strip(), attempt.stop
     if stop in _WHY_NO_ANSWER or not text:
         why = _WHY_NO_ANSWER.get(stop, "the answer was empty")
-        raise ProviderError(f"No {purpose}: {why}. {way_on}")
+        raise NoAnswer(f"No {purpose}: {why}. {way_on}")
     return text

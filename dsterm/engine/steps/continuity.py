@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dsterm.context.prefix import MESSAGES
+from dsterm.core.context_events import Compacted, OriginalsRestored, ResultsPruned
 from dsterm.core.events import Envelope, Event, StepStarted
 from dsterm.core.provider import Request
 from dsterm.core.repo_events import RepoDetached
@@ -54,6 +55,12 @@ def _content_break(live: LiveSession, former: StepStarted, since: Sequence[Event
                 return "rewound"
             case RepoDetached():
                 return "detached"
+            case Compacted():
+                return "compacted"
+            case ResultsPruned():
+                return "pruned"
+            case OriginalsRestored():
+                return "restored"
             case _:
                 pass
     return UNNAMED

@@ -24,7 +24,7 @@ from dsterm.core.events import (
 )
 from dsterm.core.messages import AssistantMessage, ToolCall
 from dsterm.core.models import ThinkingMode
-from dsterm.core.provider import StopReason
+from dsterm.core.provider import Failure, FailureKind, StopReason
 from dsterm.core.wire_events import Intervened, Intervention
 from dsterm.engine.calls.tool_run import refuse_cut_calls, run_calls
 from dsterm.engine.live import LiveSession
@@ -59,7 +59,8 @@ async def after_step(live: LiveSession, ended: StepEnded) -> TurnEnded | None:
     if ended.failure is not None:
         if await fall_back(live, ended.failure):
             return None
-        return TurnEnded(reason=TurnEnd.FAILED, text=ended.failure.sentence)
+        trouble = await _trouble(live, ended.failure)
+        return TurnEnded(reason=TurnEnd.FAILED, text=trouble) if trouble else None
     turn = turn_events(live.journal.envelopes)
     message = _message(turn)
     lost = _tell_leaks(live, turn, ended, message)
@@ -78,6 +79,15 @@ async def after_step(live: LiveSession, ended: StepEnded) -> TurnEnded | None:
     if live.answer_format is not None:
         return await _after_structured(live, turn)
     return _after_words(live, turn, message)
+
+
+async def _trouble(live: LiveSession, failure: Failure) -> str:
+    """What to say of `failure`; nothing where the conversation was made shorter, so that it can be sent again."""
+    if failure.kind is not FailureKind.CONTEXT_OVERFLOW:
+        return failure.sentence
+    from dsterm.engine.compacting.edge import made_fitting  # noqa: PLC0415  few sessions get there
+
+    return await made_fitting(live, failure)
 
 
 def turn_events(envelopes: Sequence[Envelope]) -> list[Event]:
