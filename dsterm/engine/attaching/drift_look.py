@@ -86,6 +86,7 @@ class _PackLook:
         self._takes_secrets = pack.choice is not None and pack.choice.takes_secrets
         self._stamps: dict[str, _Stamp | None] = {}
         self._levels: dict[str, Level] = {}
+        self._blobs: dict[str, str] = {}
         self._found: list[FoundChange] = []
 
     def compare(self, choice: PackChoice) -> list[SourceFile]:
@@ -120,7 +121,7 @@ class _PackLook:
             if text is not None:
                 self._take_text(path, read, text, known)
             elif known is None or not known.has_text:
-                self._memory.settle(path, read.file.blob, known)
+                self._settle(path, read, known)
             elif why == _GONE:
                 self._add_gone(path, known)
             else:
@@ -142,6 +143,7 @@ class _PackLook:
             return False
         self._levels[file.path] = known.level if known is not None else level
         blob = file.blob or self._memory.known_blob(self._survey.folder / file.path, path)
+        self._blobs[path] = blob
         if known is not None and blob == (known.stale or known.blob) and blob:
             return False
         return not self._memory.is_settled(path, blob, known)
@@ -149,18 +151,22 @@ class _PackLook:
     def _take_text(self, path: str, read: ReadFile, text: str, known: ToldFile | None) -> None:
         level = self._levels.get(read.file.path, Level.FULL)
         if known is None and content_reason(read.file.path, read.data or b""):
-            self._memory.settle(path, read.file.blob, known)
+            self._settle(path, read, known)
             return
         after = self._memory.outline(read.file.path, text) if level is Level.OUTLINE else text
         before = self._texts.text(known) if known is not None else None
         if before == after and not (known and known.stale):
-            self._memory.settle(path, read.file.blob, known)
+            self._settle(path, read, known)
             return
         is_unsure = before is None and known is not None and known.has_text
         change = TextChange(
             path=path, before=before, after=after, is_outline=level is Level.OUTLINE, is_unsure=is_unsure
         )
         self._add(change, known, read.file.blob, level)
+
+    def _settle(self, path: str, read: ReadFile, known: ToldFile | None) -> None:
+        """Nothing to tell: found again by the name that git lists, which a filter may make differ from that of the bytes."""
+        self._memory.settle(path, self._blobs.get(path) or read.file.blob, known)
 
     def _add_gone(self, path: str, known: ToldFile) -> None:
         if known.stale != _GONE:
