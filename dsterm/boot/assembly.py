@@ -176,9 +176,7 @@ def open_git(plan: LaunchPlan) -> Git:
     return Git(
         _find_git(plan),
         plan.folder,
-        clones=plan.paths.clones,
         environment=environment_outside(plan.environment, _roots(plan)),
-        closed=_own_folders(plan),
         is_trusted=plan.is_trusted,
     )
 

@@ -8,8 +8,6 @@ from typing import Protocol
 
 import msgspec
 
-from dsterm.core.attachments import LeftOut
-
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True):
     """A program that ran: its exit code and its output in bytes, cut at the asked cap (`is_cut`)."""
@@ -30,23 +28,6 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     modified: float
     mode: int = 0o644
-
-
-class SnapshotFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file to attach: its path inside the repository, `/` between parts, and its bytes."""
-
-    path: str
-    data: bytes
-
-
-class RepoSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """The text files of a repository at one moment, in a fixed order; `commit` is empty where there is none."""
-
-    source: str
-    commit: str
-    is_dirty: bool
-    files: tuple[SnapshotFile, ...]
-    left_out: tuple[LeftOut, ...] = ()
 
 
 class Workspace(Protocol):

@@ -49,7 +49,7 @@ def git_loop(folder: Path, *args: object, at: str = "", **parts: object) -> Work
     git(repo, "commit", "-q", "-m", "Begin")
     program = Path(shutil.which("git") or "")
     doors = {
-        "git": Git(program, root, clones=folder / "clones", environment=environment(home)),
+        "git": Git(program, root, environment=environment(home)),
         "user_git": UserGit(program, root, environment=environment(home), keys=KEYS),
         "redact": lambda text: redact(text, ()),
         "find_secrets": lambda text: tuple(found_name(each) for each in find_secrets(text, ())),

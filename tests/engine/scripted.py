@@ -169,7 +169,7 @@ class World:
     @property
     def git(self) -> Git:
         program = find_program("git", self.programs)
-        return Git(program, self.folder, clones=self.home / "clones", environment=ENVIRONMENT)
+        return Git(program, self.folder, environment=ENVIRONMENT)
 
     @property
     def checkpoints(self) -> Checkpoints:

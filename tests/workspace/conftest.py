@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from source_surveys import read, survey
 
+from dsterm.core.attachments import PackChoice
 from dsterm.core.errors import DstermError
 from dsterm.workspace.files.local import LocalWorkspace
 from dsterm.workspace.git.git import Git
@@ -57,7 +59,7 @@ def programs(environment: dict[str, str]) -> tuple[Path, ...]:
 @pytest.fixture
 def door(repo: Path, tmp_path: Path, environment: dict[str, str], programs: tuple[Path, ...]) -> Git:
     program = find_program("git", programs, outside=repo)
-    return Git(program, repo, clones=tmp_path / "clones", environment=environment)
+    return Git(program, repo, environment=environment)
 
 
 @pytest.fixture
@@ -85,7 +87,9 @@ def trap(tmp_path: Path, mark: Path) -> str:
 
 
 @pytest.fixture
-def everything(repo: Path, door: Git, workspace: LocalWorkspace, tmp_path: Path) -> Callable[..., Awaitable[int]]:
+def everything(
+    repo: Path, door: Git, sources: Sources, workspace: LocalWorkspace, tmp_path: Path
+) -> Callable[..., Awaitable[int]]:
     """All that dsterm does with a repository by itself; what git refuses may fail, but only in words."""
 
     async def run(folder: Path = repo) -> int:
@@ -94,9 +98,10 @@ def everything(repo: Path, door: Git, workspace: LocalWorkspace, tmp_path: Path)
         done = 0
         for act in (
             door.dirty_count,
-            lambda: door.snapshot(str(folder), cap=CAP),
-            lambda: door.snapshot(f"{folder}@HEAD", cap=CAP),
-            lambda: door.snapshot(f"file://{folder}", cap=CAP),
+            lambda: _attach(sources, str(folder), PackChoice(since="HEAD", enters=("inner", "mod"))),
+            lambda: _attach(sources, f"{folder}@HEAD", PackChoice(since="HEAD")),
+            lambda: _attach(sources, f"file://{folder}", PackChoice()),
+            lambda: _attach(sources, str(folder / ".git"), PackChoice()),
             lambda: workspace.files(repo),
             saver.save,
             lambda: door.diff(cap=CAP),
@@ -118,3 +123,10 @@ def everything(repo: Path, door: Git, workspace: LocalWorkspace, tmp_path: Path)
         return done
 
     return run
+
+
+async def _attach(sources: Sources, source: str, choice: PackChoice) -> None:
+    """All that attaching asks of git and of the disk."""
+    found = await survey(sources, source, choice)
+    assert await read(sources, found)
+    await sources.ages(found)

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from hostile_git import CONFIGURATIONS, plant_hooks, settings, soil
+from source_surveys import paths, survey
 
 from dsterm.workspace.files.local import LocalWorkspace
 from dsterm.workspace.git.git import Git
+from dsterm.workspace.sources.sources import Sources
 
 CAP = 100_000
 
@@ -130,7 +132,7 @@ async def test_a_git_folder_elsewhere_runs_nothing(
 
 
 async def test_a_work_tree_elsewhere_is_neither_listed_nor_compared(
-    repo: Path, door: Git, workspace: LocalWorkspace, tmp_path: Path
+    repo: Path, door: Git, sources: Sources, workspace: LocalWorkspace, tmp_path: Path
 ) -> None:
     private = tmp_path / "private"
     private.mkdir()
@@ -140,8 +142,7 @@ async def test_a_work_tree_elsewhere_is_neither_listed_nor_compared(
         config.write(f"[core]\n worktree = {private}\n")
     assert await door.dirty_count() == 0
     assert [workspace.display(path) for path in await workspace.files(repo)] == [".gitignore", "README.md", "src/a.py"]
-    snapshot = await door.snapshot(".", cap=CAP)
-    assert [file.path for file in snapshot.files] == [".gitignore", "README.md", "src/a.py"]
+    assert paths(await survey(sources)) == [".gitignore", "README.md", "src/a.py"]
     assert await door.changed_files() == ()
 
 

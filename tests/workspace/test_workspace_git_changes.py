@@ -58,7 +58,7 @@ async def test_before_the_first_commit_everything_staged_is_new(
     (empty / "a").write_text("a\n")
     git(empty, "add", ".")
     assert door.door is not None
-    own = Git(door.door.program, empty, clones=tmp_path, environment=environment)
+    own = Git(door.door.program, empty, environment=environment)
     assert "+a" in await own.diff(staged=True, cap=CAP)
     assert await own.staged_files() == await own.changed_files() == ("a",)
 
@@ -70,7 +70,7 @@ async def test_paths_of_a_subfolder_are_relative_to_it(
     (repo / "README.md").write_text("# bye\n")
     (repo / "src" / "new").write_text("n")
     assert door.door is not None
-    own = Git(door.door.program, repo / "src", clones=tmp_path, environment=environment)
+    own = Git(door.door.program, repo / "src", environment=environment)
     assert await own.changed_files() == ("a.py", "new")
     assert "diff --git a/a.py b/a.py" in await own.diff(cap=CAP)
     assert "README" not in await own.diff(cap=CAP)
@@ -103,32 +103,3 @@ async def test_too_large_a_diff_and_no_commit_are_said(repo: Path, door: Git) ->
         await door.diff(cap=1000)
     with pytest.raises(UsageError, match="names no commit"):
         await door.diff("nope", cap=CAP)
-
-
-async def test_what_looks_secret_is_not_attached(
-    repo: Path, git: Callable[..., str], door: Git, tmp_path: Path
-) -> None:
-    for name in (".env", "deploy.pem", ".env.example"):
-        (repo / name).write_text("KEY=x\n")
-    untracked = await door.snapshot(".", cap=CAP)
-    git(repo, "add", ".")
-    git(repo, "commit", "-qm", "oops")
-    for snapshot in (untracked, await door.snapshot(".@HEAD", cap=CAP), await door.snapshot(f"file://{repo}", cap=CAP)):
-        assert {each.path: each.reason for each in snapshot.left_out} == dict.fromkeys(
-            (".env", "deploy.pem"), "looks like it holds secrets"
-        )
-        assert ".env.example" in [file.path for file in snapshot.files]
-
-
-async def test_the_folders_of_dsterm_are_not_attached(
-    repo: Path, git: Callable[..., str], door: Git, tmp_path: Path, environment: dict[str, str]
-) -> None:
-    (repo / "config").mkdir()
-    (repo / "config" / "x").write_text("key\n")
-    git(repo, "add", ".")
-    git(repo, "commit", "-qm", "dotfiles")
-    assert door.door is not None
-    own = Git(door.door.program, repo, clones=tmp_path, environment=environment, closed=(repo / "config",))
-    for source in (".", ".@HEAD"):
-        snapshot = await own.snapshot(source, cap=CAP)
-        assert [(each.path, each.reason) for each in snapshot.left_out] == [("config/x", "belongs to dsterm itself")]

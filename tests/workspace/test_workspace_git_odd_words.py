@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hostile_git import soil
+from source_surveys import survey
 
 from dsterm.core.errors import GitError, ProgramMissing, UsageError, WorkspaceError
 from dsterm.workspace.files.local import LocalWorkspace
@@ -15,6 +16,7 @@ from dsterm.workspace.git.git import Git
 from dsterm.workspace.git.git_hardening import GitCall, GitDoor
 from dsterm.workspace.git.git_source import parse_source
 from dsterm.workspace.programs import find_program
+from dsterm.workspace.sources.sources import Sources
 
 CAP = 100_000
 
@@ -23,16 +25,16 @@ CAP = 100_000
     "revision",
     ["--output=x", "-u", "--exec=touch x", "--upload-pack=x", "HEAD --output=x", "@{-1}", ":/", "HEAD:README.md", "^"],
 )
-async def test_a_revision_is_never_a_flag(repo: Path, door: Git, revision: str) -> None:
+async def test_a_revision_is_never_a_flag(repo: Path, door: Git, sources: Sources, revision: str) -> None:
     before = sorted(path.name for path in repo.iterdir())
-    for act in (lambda: door.snapshot(f".@{revision}", cap=CAP), lambda: door.diff(revision, cap=CAP)):
+    for act in (lambda: survey(sources, f".@{revision}"), lambda: door.diff(revision, cap=CAP)):
         with pytest.raises((UsageError, GitError)):
             await act()
     assert sorted(path.name for path in repo.iterdir()) == before
 
 
 async def test_a_branch_that_looks_like_a_flag_or_holds_odd_characters_is_only_a_name(
-    repo: Path, door: Git, git: Callable[..., str]
+    repo: Path, door: Git, sources: Sources, git: Callable[..., str]
 ) -> None:
     commit = git(repo, "rev-parse", "HEAD").strip()
     for name in ("--output=pwned", "-x", "a;touch${IFS}pwned", "$(touch${IFS}pwned)", "ünï", "a`b", "x|y"):
@@ -41,7 +43,7 @@ async def test_a_branch_that_looks_like_a_flag_or_holds_odd_characters_is_only_a
         (repo / ".git" / "HEAD").write_text(f"ref: refs/heads/{name}\n")
         assert await door.dirty_count() == 0
         assert await door.diff(cap=CAP) == ""
-        assert (await door.snapshot(".@HEAD", cap=CAP)).commit == commit
+        assert (await survey(sources, ".@HEAD")).commit == commit
     assert not (repo / "pwned").exists()
 
 
@@ -99,9 +101,9 @@ async def test_variables_of_git_in_the_environment_lead_nowhere(
         "LD_PRELOAD": str(tmp_path / "evil.so"),
     }
     (tmp_path / "evil.config").write_text(f"[core]\n fsmonitor = {trap}\n")
-    git = Git(program, repo, clones=tmp_path / "clones", environment=evil)
+    git = Git(program, repo, environment=evil)
     assert await git.dirty_count() == 3
-    assert len((await git.snapshot(".", cap=CAP)).files) == 5
+    assert len((await survey(Sources(git.door, repo, clones=tmp_path / "clones", cap=CAP))).files) == 5
     assert "a = 9" in await git.diff(cap=CAP)
     assert not mark.exists()
     assert not (tmp_path / "trace").exists()
@@ -120,7 +122,7 @@ async def test_a_git_that_hangs_is_stopped_and_its_children_with_it(
 ) -> None:
     mark = tmp_path / "late"
     folder = stand_in(tmp_path, f"(sleep 3; touch {mark}) & wait")
-    git = Git(folder / "git", repo, clones=tmp_path, environment=environment)
+    git = Git(folder / "git", repo, environment=environment)
     start = time.monotonic()
     with pytest.raises(GitError, match="longer than"):
         await git.dirty_count(timeout=0.3)
@@ -163,7 +165,7 @@ async def test_before_the_folder_is_trusted_git_only_lists(
     real = find_program("git", programs, outside=repo)
     folder = stand_in(tmp_path, f'echo "$@" >> {log}\nexec {real} "$@"')
     workspace = LocalWorkspace(repo, program_folders=(folder, *programs), environment=environment, is_trusted=False)
-    git = Git(folder / "git", repo, clones=tmp_path / "clones", environment=environment, is_trusted=False)
+    git = Git(folder / "git", repo, environment=environment, is_trusted=False)
     assert git.branch() == "main"
     assert await git.dirty_count() == 0
     with pytest.raises(ProgramMissing, match="before the folder is trusted"):

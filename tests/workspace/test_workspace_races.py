@@ -10,17 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from source_surveys import read, survey
 
 from dsterm.core.errors import WorkspaceError
 from dsterm.core.undo_events import SavedFile
 from dsterm.workspace.files.inside import Inside
 from dsterm.workspace.files.local import LocalWorkspace
-from dsterm.workspace.git.git import Git
 from dsterm.workspace.git.git_hardening import GitDoor
 from dsterm.workspace.programs import find_program
 from dsterm.workspace.saved.checkpoints import Checkpoints
 from dsterm.workspace.saved.saved_bytes import BytesInFolder
 from dsterm.workspace.saved.tree_snapshot import SnapshotLimits, TreeSaver
+from dsterm.workspace.sources.sources import Sources
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="links are swapped by a call that only Linux has")
 
@@ -171,7 +172,12 @@ def test_saving_and_restoring_while_a_folder_is_swapped_stays_inside(root: Path,
 
 
 async def test_whole_snapshots_while_a_folder_is_swapped_hold_nothing_from_outside(
-    root: Path, outside: Path, door: Git, tmp_path: Path, environment: dict[str, str], programs: tuple[Path, ...]
+    root: Path,
+    outside: Path,
+    sources: Sources,
+    tmp_path: Path,
+    environment: dict[str, str],
+    programs: tuple[Path, ...],
 ) -> None:
     program = find_program("git", programs, outside=root)
     assert program is not None
@@ -182,8 +188,7 @@ async def test_whole_snapshots_while_a_folder_is_swapped_hold_nothing_from_outsi
         end = time.monotonic() + 2
         while time.monotonic() < end:
             await tree.save()
-            snapshot = await door.snapshot(".", cap=1000)
-            attached |= {file.data for file in snapshot.files}
+            attached |= {one.data for one in (await read(sources, await survey(sources))).values()}
     kept = {saved.get(path.parent.name + path.name) for path in (saved.folder / "objects").glob("??/*")}
     assert SECRET not in attached
     assert not [data for data in kept if SECRET in data]

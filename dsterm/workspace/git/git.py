@@ -1,49 +1,25 @@
-"""git as the rest of dsterm sees it: the branch, how many files changed, and repositories to attach."""
+"""git as the rest of dsterm sees it: the branch, what changed, and the last commits."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
-
 from dsterm.core.errors import GitError, UsageError
-from dsterm.core.workspace import RepoSnapshot
 from dsterm.workspace.git import git_changes, review_scope
-from dsterm.workspace.git.clone import fetch
 from dsterm.workspace.git.commits import changed_files
 from dsterm.workspace.git.git_hardening import GitCall, GitDoor
 from dsterm.workspace.git.git_head import find_git_folder, read_branch
-from dsterm.workspace.git.git_source import LocalSource, parse_source
 from dsterm.workspace.git.recent_commits import recent_commits
-from dsterm.workspace.git.repo_snapshot import Place, snapshot_revision, snapshot_work_tree
-
-
-def _say_nothing(_line: str) -> None:
-    """Progress that nobody watches."""
 
 
 class Git:
-    """git for the folder `root`; `program` is None where git is not installed, `clones` holds fetched repositories.
-
-    Of a repository that holds `closed` folders (dsterm's own) these are not attached. In a folder that is not trusted git starts
-    for what the user attaches and for nothing else.
-    """
+    """git for the folder `root`; `program` is None without git. It doesn't start in a folder that is not trusted."""
 
     def __init__(
-        self,
-        program: Path | None,
-        root: Path,
-        *,
-        clones: Path,
-        environment: Mapping[str, str],
-        closed: Sequence[Path] = (),
-        is_trusted: bool = True,
+        self, program: Path | None, root: Path, *, environment: Mapping[str, str], is_trusted: bool = True
     ) -> None:
         self._root = root.resolve()
-        self._clones = clones
-        self._closed = tuple(folder.resolve() for folder in closed)
         self._is_trusted = is_trusted
         self._door = GitDoor(program, environment, outside=self._root) if program else None
 
@@ -61,27 +37,6 @@ class Git:
         if self._door is None or not self._is_trusted or find_git_folder(self._root) is None:
             return 0
         return await changed_files(self._door, self._root, timeout=timeout)
-
-    async def snapshot(
-        self, source: str, *, cap: int, progress: Callable[[str], None] = _say_nothing, takes_secrets: bool = False
-    ) -> RepoSnapshot:
-        """The text files of `PATH`, `PATH@REV` or `URL[@REV]`, none over `cap` bytes; a URL is fetched first.
-
-        Files that look secret are left out unless `takes_secrets`.
-
-        UsageError when `source` names no repository or revision, GitError when git is missing, refuses or takes too long.
-        """
-        if self._door is None:
-            raise GitError("git is not installed, or stands inside this folder. Install it to attach repositories.")
-        parsed = await asyncio.to_thread(parse_source, source, self._root)
-        place = Place(source=source.strip(), folder=self._root, cap=cap, takes_secrets=takes_secrets)
-        if isinstance(parsed, LocalSource):
-            place = msgspec.structs.replace(place, folder=parsed.folder, closed=self._closed)
-            if not parsed.revision:
-                return await snapshot_work_tree(self._door, place)
-            return await snapshot_revision(self._door, place, parsed.revision)
-        folder, ref = await fetch(self._door, parsed, self._clones, progress)
-        return await snapshot_revision(self._door, msgspec.structs.replace(place, folder=folder), ref)
 
     async def diff(self, base: str = "", *, staged: bool = False, cap: int) -> str:
         """Tracked files below `root` against the commit `base`, else HEAD, as git prints it: as they stand, or as staged.
