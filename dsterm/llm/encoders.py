@@ -90,7 +90,10 @@ def make_encoder(file: Path) -> Encoder:
     try:
         vocabulary = plain_vocabulary(file)
         try:
-            return FastEncoder(importlib.import_module("fastokens").Tokenizer.from_json_str(vocabulary))
+            encoder = FastEncoder(importlib.import_module("fastokens").Tokenizer.from_json_str(vocabulary))
+            # It makes its tables at the first text, which would be a tenth of a second of somebody's typing.
+            encoder.size("Begin.")
+            return encoder
         except ImportError:
             return UsualEncoder(importlib.import_module("tokenizers").Tokenizer.from_str(vocabulary))
     except ImportError as error:
