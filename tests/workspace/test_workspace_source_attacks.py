@@ -9,6 +9,7 @@ import pytest
 from source_surveys import named, paths, read, reasons, survey, texts
 
 from dsterm.core.attachments import PackChoice, Survey
+from dsterm.core.errors import GitError
 from dsterm.workspace.sources.reasons import content_reason
 from dsterm.workspace.sources.sources import Sources
 
@@ -209,3 +210,9 @@ async def test_a_file_that_changed_since_it_was_listed_is_named_by_what_was_read
     (repo / "src" / "a.py").write_text("a = 'other'\n")
     now = (await read(sources, found))["src/a.py"]
     assert now.data == b"a = 'other'\n" and now.file.blob != found.files[2].blob
+
+
+async def test_what_git_refuses_is_said_in_words(repo: Path, sources: Sources) -> None:
+    (repo / ".git" / "index").write_bytes(b"broken")
+    with pytest.raises(GitError, match="git refused in"):
+        await survey(sources)

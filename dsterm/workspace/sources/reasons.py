@@ -97,6 +97,11 @@ def content_reason(path: str, data: bytes) -> str:
     return GENERATED if _GENERATED_MARK.search(data, 0, _MARKER_PROBE) else ""
 
 
+def content_kind(path: str) -> str:
+    """What of a name `content_reason` goes by; for two names of one kind the same bytes have the same reason."""
+    return "script" if path.rpartition(".")[2].casefold() in _SCRIPTS else ""
+
+
 def is_plain(text: str) -> bool:
     """Whether it is all characters that can be shown and encoded: no control characters, no bytes that are not UTF-8."""
     return text.isprintable() or not any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)

@@ -42,11 +42,15 @@ async def list_work_tree(
         timeout=_TIMEOUT,
         compares_files=True,
     )
-    async with asyncio.TaskGroup() as both:
-        index = both.create_task(door.output(GitCall(arguments=_INDEX, folder=folder, timeout=_TIMEOUT)))
-        status = both.create_task(door.output(status_call))
+    index_call = GitCall(arguments=_INDEX, folder=folder, timeout=_TIMEOUT)
+    index, status = await asyncio.gather(door.output(index_call), door.output(status_call), return_exceptions=True)
+    # Both have ended by now, whichever of them failed.
+    if isinstance(index, BaseException):
+        raise index
+    if isinstance(status, BaseException):
+        raise status
     prefix = "" if folder == tree else f"{folder.relative_to(tree).as_posix()}/"
-    listed = await asyncio.to_thread(_listed, folder, index.result(), status.result(), prefix)
+    listed = await asyncio.to_thread(_listed, folder, index, status, prefix)
     return await enter(door, folder, listed, tracked_only=tracked_only, enters=enters)
 
 
