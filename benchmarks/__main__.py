@@ -18,6 +18,7 @@ from benchmarks.edits import measure_edits
 from benchmarks.figures import BenchmarkError, Row
 from benchmarks.flood import measure_flood
 from benchmarks.machine import this_machine
+from benchmarks.mentions import measure_mentions
 from benchmarks.one_shot import measure_one_shot
 from benchmarks.screen import measure_screen
 from benchmarks.startup import measure_startup
@@ -35,6 +36,7 @@ GROUPS: dict[str, tuple[str, Callable[[Bench], list[Row]]]] = {
         measure_stream,
     ),
     "edits": ("edits and patches in a file of 10 MB and over 1,000 files, and what half of it takes", measure_edits),
+    "mentions": ("the picker of @ over 200,000 paths: first results, all results", measure_mentions),
     "attach": ("git repositories of 1,000 and 5,000 files, against their ingredients run bare", measure_attach),
 }
 

@@ -9,7 +9,7 @@ from dsterm.demo.answer_form import answer_form, formed
 from dsterm.demo.change_review import review_change
 from dsterm.demo.commit_words import commit_message, wants_commit_message
 from dsterm.demo.locate import file_in
-from dsterm.demo.overview import overview, search
+from dsterm.demo.overview import no_instructions, overview, search
 from dsterm.demo.planning import decided_otherwise, planned
 from dsterm.demo.rename import rename
 from dsterm.demo.reply import Reply
@@ -45,6 +45,7 @@ _SHOW = re.compile(r"\b(?:show|read|open|print|cat|display)\b", re.IGNORECASE)
 _PROJECT = re.compile(
     r"\b(?:repo\w*|project|folder|directory|code ?base|files|here)\b|\b(?:tour|overview|list)\b", re.IGNORECASE
 )
+_INSTRUCTIONS = re.compile(r"(?:Write|Improve) the AGENTS\.md of this repository\b")
 _REVIEW = re.compile(r"^Review the changes since \S", re.MULTILINE)
 _CHECKS_FAILED = re.compile(r"^\d+ of \d+ checks? failed after your changes", re.MULTILINE)
 _RUN_TESTS = re.compile(r"(?:please\s+)?(?:run|execute)\s+(?:all\s+)?(?:(?:the|my|its)\s+)?tests?\W*$", re.IGNORECASE)
@@ -112,6 +113,8 @@ def _by_rule(talk: Talk) -> Step:
     said = decided_otherwise(prompt) or _of_work_loop(talk)
     if said:
         return said
+    if _INSTRUCTIONS.match(prompt):
+        return no_instructions(talk)
     name = file_in(prompt)
     renaming = _RENAME.search(prompt)
     if renaming:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from msgspec.structs import replace
+
 from dsterm.demo.locate import list_files, read_next
 from dsterm.demo.steps import Step, count, grep, listing
 from dsterm.demo.summary import describe
@@ -49,6 +51,15 @@ def overview(talk: Talk) -> Step:
         doubts=("A long list is cut by the tool, so the numbers are of the files I was shown.",),
         text="\n\n".join(told),
     )
+
+
+def no_instructions(talk: Talk) -> Step:
+    """The next step of an honest answer to /init: what there is to go by, and that no rule can write instructions from it."""
+    step = overview(talk)
+    if step.calls:
+        return step
+    words = "I write no `AGENTS.md`: that takes a model that understands the project. It would begin with this:"
+    return replace(step, text=f"{words}\n\n{step.text}")
 
 
 def search(talk: Talk, what: str) -> Step:

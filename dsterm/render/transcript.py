@@ -11,12 +11,14 @@ from datetime import tzinfo
 from dsterm.core import context_events, delta_events, events, questions, repo_events
 from dsterm.core.config import ReasoningFold
 from dsterm.core.events import Envelope, Event
+from dsterm.core.mentions import Mention
 from dsterm.core.models import Price
 from dsterm.render.block_list import BlockList
 from dsterm.render.blocks import Block, BlockKind, Note, NoteBlock, PromptBlock
 from dsterm.render.command_blocks import RunBlock
 from dsterm.render.command_view import CommandView
 from dsterm.render.context_notes import compaction_note
+from dsterm.render.mention_notes import mentions_note
 from dsterm.render.notes import (
     changed_note,
     ended_note,
@@ -120,11 +122,11 @@ class Transcript:
         match event:
             case events.Steered(text=text, note=note, mentions=()) if note:
                 self._note(BlockKind.NOTICE, to_model_note(text))
-            case events.TurnStarted(prompt=text):
+            case events.TurnStarted(prompt=text, mentions=mentions):
                 self._wire.begin_turn()
-                self._show_prompt(text, envelope)
-            case events.Steered(text=text):
-                self._show_prompt(text, envelope)
+                self._show_prompt(text, mentions, envelope)
+            case events.Steered(text=text, mentions=mentions):
+                self._show_prompt(text, mentions, envelope)
             case events.TurnEnded():
                 self._end_turn(event, envelope)
             case events.StepStarted():
@@ -146,10 +148,12 @@ class Transcript:
                 if not (self._commands.show(event, envelope.at.timestamp()) or self._wire.show(event)):
                     self._show_state(event)
 
-    def _show_prompt(self, text: str, envelope: Envelope) -> None:
+    def _show_prompt(self, text: str, mentions: Sequence[Mention], envelope: Envelope) -> None:
         at = envelope.at.astimezone(self._zone)
         self._list.add(lambda key, changes: PromptBlock(key, changes, text, at))
 
+        if note := mentions_note(mentions):
+            self._note(BlockKind.ATTACH, note)
     def _show_call(
         self,
         event: events.ToolRequested | events.ToolEnded | questions.QuestionAsked | questions.QuestionAnswered,

@@ -10,7 +10,7 @@ from dsterm.core.mentions import MentionPaths
 MOST = 100
 """Results that are kept."""
 
-_SLICE = 8_192
+_SLICE = 4_096
 
 _Ranked = tuple[int, int, int, str]
 """How good a match is, whether it is recent (0) or not (1), its length, the path: the smallest is the best."""
@@ -22,6 +22,11 @@ class PathIndex:
     """Files and their folders (ending in `/`), ready to be searched. Making one of 200,000 names takes a while: use a thread."""
 
     def __init__(self, known: MentionPaths) -> None:
+        # Here, where nobody waits yet: the first search should not pay for it.
+        from rapidfuzz import fuzz, process  # noqa: PLC0415  only where somebody searches
+        from rapidfuzz.distance import LCSseq  # noqa: PLC0415
+
+        self._extract, self._ratio, self._same_letters = process.extract, fuzz.ratio, LCSseq.similarity
         folders: dict[str, None] = {}
         for path in known.paths:
             end = path.rfind("/")
@@ -64,9 +69,9 @@ class PathIndex:
         worst = best[-1][0] if len(best) >= MOST else _LETTERS + 2
         bases, folded = self._bases, self._folded
         hits = [at for at in range(start, end) if bases[at].startswith(wanted)]
-        if worst >= _BASE_HAS:
+        if worst >= _BASE_HAS and len(hits) < MOST:
             hits += [at for at in range(start, end) if wanted in bases[at]]
-        if worst >= _PATH_HAS:
+        if worst >= _PATH_HAS and len(hits) < MOST:
             hits += [at for at in range(start, end) if wanted in folded[at]]
         if worst >= _LETTERS and len(best) + len(hits) < MOST and len(wanted) > 1:
             hits += self._by_letters(wanted, start, end)
@@ -74,15 +79,12 @@ class PathIndex:
 
     def _by_letters(self, wanted: str, start: int, end: int) -> list[int]:
         """Paths that have the letters in their order, those first whose last part is most alike."""
-        from rapidfuzz import fuzz, process  # noqa: PLC0415  only where somebody searches
-        from rapidfuzz.distance import LCSseq  # noqa: PLC0415
-
         window = self._folded[start:end]
-        found = process.extract(wanted, window, scorer=LCSseq.similarity, score_cutoff=len(wanted), limit=None)
+        found = self._extract(wanted, window, scorer=self._same_letters, score_cutoff=len(wanted), limit=None)
         places = [start + at for _, _, at in found]
         if len(places) <= MOST:
             return places
-        alike = process.extract(wanted, [self._bases[at] for at in places], scorer=fuzz.ratio, limit=MOST)
+        alike = self._extract(wanted, [self._bases[at] for at in places], scorer=self._ratio, limit=MOST)
         return [places[at] for _, _, at in alike]
 
     def _ranked(self, path: str, wanted: str) -> _Ranked:

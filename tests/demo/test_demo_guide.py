@@ -199,6 +199,13 @@ def test_repository_is_described(sample):
     assert "Prices and labels for a small courier" in replies[-1].text
 
 
+def test_instructions_are_not_made_up(sample):
+    replies = drive(sample, "Write the AGENTS.md of this repository, as one new file at its top.\n\nRead it first.")
+    assert "write" not in called(replies)
+    assert "I write no `AGENTS.md`" in replies[-1].text
+    assert "Prices and labels for a small courier" in replies[-1].text
+
+
 def test_places_are_found(sample):
     assert "`parcels/zones.py:7`" in drive(sample, "where is zone_of defined?")[-1].text
 
