@@ -34,6 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
         from dsterm.boot.models_command import list_models
 
         return list_models(words[1:])
+    if words[:1] == ["pack"]:
+        from dsterm.boot.pack_command import pack
+
+        return pack(words[1:])
     options = parse(words)
     from dsterm.boot import start
 

@@ -18,6 +18,7 @@ A chat and coding assistant in the terminal for DeepSeek V4 Pro and V4 Flash.
   dsterm --demo                   look round without a key: a real server, no model
   dsterm -p "why does X fail?"    one answer on standard output
   git diff | dsterm -p "review"   the same, with more on standard input
+  dsterm pack . > pack.txt        the text that --attach sends, and what it costs
   dsterm models                   prices, limits and modes, and where they are from
   dsterm doctor                   is everything in place, and does the sandbox hold?
 """
@@ -30,11 +31,12 @@ exit codes 0 answered · 1 failed · 2 wrong usage or settings · 3 stopped by b
 """
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Says in one sentence what is wrong."""
 
     def error(self, message: str) -> NoReturn:
-        text, hint = message.removeprefix("argument "), "See dsterm --help."
+        """Say it on standard error and leave with exit code 2."""
+        text, hint = message.removeprefix("argument "), f"See {self.prog} --help."
         unknown = re.match(r"unrecognized arguments: (\S+)", text)
         if unknown and not unknown[1].startswith("-"):
             text, hint = f"there is more than one prompt: {unknown[1]}", "Put the prompt in quotation marks."
@@ -50,7 +52,7 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    parser = _Parser(
+    parser = Parser(
         prog="dsterm",
         description=_DESCRIPTION,
         epilog=_EPILOG,

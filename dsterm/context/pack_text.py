@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from dsterm.context.pack_content import PackContent, PackSection
 from dsterm.core.attachments import LeftOut, Level
+from dsterm.core.left_out_reasons import NOT_CHOSEN
 
 OPENING = (
     "The user attached the files below: a snapshot of text files. Each file follows its path between two equal fences of"
@@ -48,12 +49,23 @@ def shown_path(path: str) -> str:
 
 
 def left_out_lines(left_out: Sequence[LeftOut]) -> Iterator[str]:
-    """The first of them by name, the others counted by reason."""
-    for left in left_out[:_MOST_LEFT_OUT_NAMED]:
+    """Those that something speaks against by name, as far as they are few, and the merely not chosen ones by folder."""
+    spoken_against = [left for left in left_out if left.reason != NOT_CHOSEN]
+    for left in spoken_against[:_MOST_LEFT_OUT_NAMED]:
         yield f"{shown_path(left.path)} ({left.reason})"
-    if others := left_out[_MOST_LEFT_OUT_NAMED:]:
+    if others := spoken_against[_MOST_LEFT_OUT_NAMED:]:
         reasons = Counter(left.reason for left in others).items()
         yield f"and {len(others):,} more: " + ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons))
+    folders = Counter(_top(left.path) for left in left_out if left.reason == NOT_CHOSEN)
+    for top, count in [*folders.items()][:_MOST_LEFT_OUT_NAMED]:
+        yield f"{shown_path(top)} ({NOT_CHOSEN}" + (f", {count:,} files)" if top.endswith("/") else ")")
+    if unnamed := [*folders.values()][_MOST_LEFT_OUT_NAMED:]:
+        yield f"and {sum(unnamed):,} more files {NOT_CHOSEN}"
+
+
+def _top(path: str) -> str:
+    """The folder at the top that a file is in, or the file itself."""
+    return path[: path.find("/") + 1] or path
 
 
 def notes_on(text: str) -> str:

@@ -95,7 +95,7 @@ def test_what_is_left_out_is_named_with_the_reason_and_a_long_list_is_cut() -> N
     files = {"a": "x", "z": "y", **dict.fromkeys(reasons, "")}
     built = build(files, reasons=reasons, named=named, choice=PackChoice(exclude=("z",)))
     assert "Not included:\n- bin00 (binary)\n" in built.text
-    assert "- and 22 more: 20 binary, 1 not chosen, 1 submodule\n" in built.text
+    assert "- and 21 more: 20 binary, 1 submodule\n- z (not chosen)\n" in built.text
     assert len(built.left_out) == 72
 
 

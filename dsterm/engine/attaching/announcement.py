@@ -53,9 +53,14 @@ def announcement(built: BuiltPack, source: PackSource, quotes: Sequence[PackQuot
     )
     if without:
         lines.append(f"No outline could be made of {format_count(without, 'file')}; listed by name.")
-    if reasons := list(_reasons(source)):
-        lines.append(f"Left out: {', '.join(reasons)}.")
+    if left_out := left_out_words(source):
+        lines.append(f"Left out: {left_out}.")
     return " ".join(lines)
+
+
+def left_out_words(source: PackSource) -> str:
+    """What was left out, by reason; empty where nothing was."""
+    return ", ".join(_reasons(source))
 
 
 def _price(quote: PackQuote) -> str:
