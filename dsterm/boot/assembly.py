@@ -34,6 +34,7 @@ from dsterm.store.disk import disk_error, make_private_folder
 from dsterm.store.index import Index
 from dsterm.store.packs import PackFolder
 from dsterm.store.sessions import SessionStore, new_session_id
+from dsterm.store.token_counts import TokenCounts
 from dsterm.tools.toolbox import Toolbox, build_toolbox
 from dsterm.workspace.environment import environment_outside
 from dsterm.workspace.files.instruction_files import read_instruction_files
@@ -120,6 +121,7 @@ def build_parts(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> EngineParts
         folder=plan.folder,
         sources=open_sources(plan, git),
         outline=TokenOutline(),
+        token_counts=TokenCounts(plan.paths.token_counts),
         repo_state=lambda: _repo_state(git),
         note=lambda repo: _note(plan.folder, clock, repo),
         packs=PackFolder(plan.paths.packs) if sessions else None,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dsterm.core.commands import CommandRunner
 from dsterm.core.config import Config
@@ -15,11 +16,11 @@ from dsterm.core.models import ProviderCard
 from dsterm.core.provider import Provider
 from dsterm.core.services import Clock, Outline, SourceReader, TokenCounter
 from dsterm.core.workspace import Workspace
-from dsterm.engine.forecasting.past import PastRequests
 from dsterm.llm.catalog import Catalog
 from dsterm.store.index import Index
 from dsterm.store.packs import PackFolder
 from dsterm.store.sessions import SessionStore
+from dsterm.store.token_counts import TokenCounts
 from dsterm.store.trust import TrustBook
 from dsterm.tools.toolbox import Toolbox
 from dsterm.workspace.git.git import Git
@@ -91,10 +92,12 @@ class EngineParts:
     can_ask: bool = True
     interrupted: tuple[str, ...] = ()
     patience: Patience = Patience()
+    token_counts: TokenCounts = field(default_factory=lambda: TokenCounts(None))
 
     @cached_property
     def past(self) -> PastRequests:
         """The requests before those of now, one and the same model being known by its alias wherever it is."""
+        from dsterm.engine.forecasting.past import PastRequests  # noqa: PLC0415  after the first frame
 
         def family(provider: str, model: str) -> str:
             try:

@@ -98,6 +98,11 @@ class Paths(msgspec.Struct, frozen=True):
         return self.state / "probes"
 
     @property
+    def token_counts(self) -> Path:
+        """The SQLite file of counted tokens, by what was counted."""
+        return self.cache / "token-counts.db"
+
+    @property
     def model_lists(self) -> Path:
         """The folder of what providers listed themselves."""
         return self.cache / "models"

@@ -13,6 +13,7 @@ from dsterm.context.pack_content import PackSource
 from dsterm.core.attachments import Level, PackChoice, ReadFile, SourceFile, Survey, WorkStage, WorkState
 from dsterm.core.left_out_reasons import BINARY, NOT_TEXT
 from dsterm.core.services import Outline, SourceReader, TokenCounter
+from dsterm.store.token_counts import TokenCounts
 
 
 class AttachingParts(Protocol):
@@ -26,6 +27,11 @@ class AttachingParts(Protocol):
     @property
     def counter(self) -> TokenCounter:
         """Counts tokens."""
+        ...
+
+    @property
+    def token_counts(self) -> TokenCounts:
+        """Remembers counts."""
         ...
 
     @property
