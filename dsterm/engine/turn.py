@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from dsterm.core.errors import DstermError
 from dsterm.core.events import NoticeLevel, Steered, TurnEnd, TurnEnded, TurnStarted
 from dsterm.core.provider import Request
-from dsterm.engine.attaching.later import tell_changes
+from dsterm.engine.attaching.later import offer_snapshot, tell_changes
 from dsterm.engine.calls.deciding import may_run_in_the_open
 from dsterm.engine.check_loop import CheckLoop
 from dsterm.engine.compacting.fitting import after_turn, fitting_request
@@ -57,6 +57,7 @@ async def run_turn(live: LiveSession, prompt: str, data: str = "", *, is_typed: 
             live.choose_mode(live.mode)
         live.emit(ended)
     after_turn(live, ended)
+    offer_snapshot(live, ended)
     return ended
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dsterm.core import events
 from dsterm.core.events import NoticeLevel, TurnEnd
 from dsterm.core.messages import Pack
+from dsterm.core.repo_events import RepoChanged
 from dsterm.render.blocks import Note
 from dsterm.render.clean import clean_line
 from dsterm.render.style import Style
 from dsterm.render.wording import format_count, format_tokens
+
+_MOST_NAMED = 3
+"""Changed files that a note names."""
 
 _LEVELS = {
     NoticeLevel.INFO: ("·", Style.DIM),
@@ -60,6 +64,20 @@ def changed_note(
             return "mode", mode.label
         case events.PermissionModeChanged(mode=permission_mode):
             return "permission mode", f"permission mode {permission_mode}"
+
+
+def changes_note(event: RepoChanged) -> Note:
+    """What the model was told of changes of attached files: how many, the lines, the tokens, and the first names."""
+    told = [file for file in event.files if not file.is_stale]
+    added, removed = sum(file.added for file in told), sum(file.removed for file in told)
+    parts = [f"{format_count(len(event.files), 'attached file')} changed", f"+{added} −{removed}"]
+    parts.append(f"{format_tokens(event.tokens, is_fine=True)} tok")
+    if len(told) < len(event.files):
+        parts.append(f"{len(event.files) - len(told)} only named")
+    names = [clean_line(file.path) for file in event.files[:_MOST_NAMED]]
+    more = len(event.files) - len(names)
+    parts.append(", ".join(names) + (f" and {more} more" if more else ""))
+    return Note(" · ".join(parts), "±")
 
 
 def pack_note(pack: Pack) -> Note:

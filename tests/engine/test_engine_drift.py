@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import asyncio
+import re
 import sys
 from pathlib import Path
 
 import pytest
 from changing_turns import replaced
+from changing_turns import texts as texts_of
 from drift_world import YOLO, DriftWorld, attach, check_prefix, diffs_in, source, told
 from scripted import answer, call, calls, do, only, play
 
 from dsterm.core.attachments import Level
-from dsterm.core.events import ToolEnded, TurnStarted
+from dsterm.core.config import Config
+from dsterm.core.events import StepStarted, ToolEnded, TurnStarted
+from dsterm.core.questions import Answer
+from dsterm.core.review import FileReview
 from dsterm.core.tools import Outcome
 from dsterm.engine.engine import Engine
 
@@ -241,3 +247,65 @@ async def test_the_prompt_is_not_lost_where_the_repository_is(tmp_path: Path) ->
     events = await play(engine, "hi")
     assert only(events, TurnStarted)
     await engine.close()
+
+
+async def test_a_new_snapshot_takes_the_place_of_the_old_one_and_of_what_was_told(tmp_path: Path) -> None:
+    world = DriftWorld(tmp_path)
+    engine = world.open(*[answer("ok")] * 4)
+    old = await attach(engine)
+    await play(engine, "hi")
+    events = await do(engine, "/snapshot")
+    assert "exactly as it is now" in texts_of(events)
+    world.write("a.py", source("a = 2"))
+    await play(engine, "so?")
+    notes = texts_of(await do(engine, "/snapshot"))
+    assert re.search(r"New snapshot of \.: 2 files, .* costs ~\$0\.\d+ once", notes)
+    await play(engine, "and?")
+    (pack,) = engine._live.session.packs
+    sent = repr(world.provider.requests[-1].messages)
+    assert pack.digest != old.digest
+    assert sent.count("line 33") == 1
+    assert "-a = 1" not in sent
+    assert len(told(engine)) == 1
+    started = [one.event for one in engine.transcript() if isinstance(one.event, StepStarted)]
+    assert [one.broke for one in started] == ["", "", "detached"]
+
+
+async def test_a_new_snapshot_is_offered_once_a_quarter_was_told_and_again_after_a_tenth_more(tmp_path: Path) -> None:
+    world = DriftWorld(tmp_path)
+    world.write("long.txt", "".join(f"line {number} of a long file\n" for number in range(2000)))
+    world.commit()
+    engine = world.open(*[answer("ok")] * 5)
+    await attach(engine)
+    offers = []
+    for size in (100, 500, 10, 20, 300):
+        world.write(f"new{size}.txt", "".join(f"line {number} of a new file\n" for number in range(size)))
+        offers.append("/snapshot attaches it anew" in texts_of(await play(engine, "go on")))
+    assert offers == [False, True, False, False, True]
+
+
+async def test_a_slow_repository_holds_nothing_up_and_is_said_to_be_slow_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dsterm.engine.attaching.drift._PATIENCE", 0.05)
+    world = DriftWorld(tmp_path)
+    engine = world.open(answer("one"), answer("two"))
+    await attach(engine)
+
+    async def survey(*_arguments: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(engine._parts.sources, "survey", survey)
+    events = [*await play(engine, "hi"), *await play(engine, "so?")]
+    assert texts_of(events).count("takes too long") == 1
+    assert len(world.provider.requests) == 2
+
+
+async def test_what_the_user_changed_of_an_edit_before_it_was_written_is_told(tmp_path: Path) -> None:
+    world = DriftWorld(tmp_path)
+    engine = world.open(calls(replaced("a.py", "a = 1", "a = 2")), answer("done"), config=Config())
+    await attach(engine)
+    review = (FileReview(path="a.py", text=source("a = 5")),)
+    await play(engine, "edit", [Answer(answer="edited", reviews=review)])
+    (change,) = told(engine)
+    assert "-a = 1\n+a = 5\n" in change.text

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 class DriftMemory:
     """`is_slow`: the last look took too long, so that there is none until the next prompt. `told` are troubles told once.
 
-    `offered` are the tokens of changes at which a new snapshot was offered last, by pack.
+    `offered` are the tokens of changes, and how often files were only named, at the last offer of a new snapshot, by pack.
     """
 
     def __init__(self) -> None:
         self.look: DriftLook | None = None
         self.is_slow = False
         self.told: set[str] = set()
-        self.offered: dict[str, int] = {}
+        self.offered: dict[str, tuple[int, int]] = {}

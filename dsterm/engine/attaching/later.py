@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dsterm.core.events import TurnEnded
+from dsterm.core.messages import UserMessage
 from dsterm.engine.live import LiveSession
 
 
@@ -15,6 +17,14 @@ async def tell_changes(live: LiveSession, *, is_prompt: bool) -> None:
     from dsterm.engine.attaching import drift  # noqa: PLC0415  only where something is followed
 
     await drift.tell_changes(live, is_prompt=is_prompt)
+
+
+def offer_snapshot(live: LiveSession, ended: TurnEnded) -> None:
+    """Offer a new snapshot after a turn that has `ended`, where one pays."""
+    if any(isinstance(message, UserMessage) and message.repo for message in live.session.messages):
+        from dsterm.engine.attaching import fresh_snapshot  # noqa: PLC0415  only where something changed
+
+        fresh_snapshot.offer_snapshot(live, ended)
 
 
 def _nothing(_path: Path) -> str:

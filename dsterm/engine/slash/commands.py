@@ -13,6 +13,7 @@ _NEED_IDLE = frozenset(
     {
         "/attach",
         "/detach",
+        "/snapshot",
         "/compact",
         "/new",
         "/resume",

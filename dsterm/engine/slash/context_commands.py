@@ -20,6 +20,9 @@ def context_commands(live: Callable[[], LiveSession]) -> tuple[Command, ...]:
     return (
         named_command("/attach", commands.attach, ATTACH_USAGE, "put the text of files or a repo into the window"),
         named_command("/detach", commands.detach, "[SOURCE]", "take an attached repo out again"),
+        named_command(
+            "/snapshot", commands.snapshot, "[SOURCE]", "attach a repo anew, as it is now, in place of the old"
+        ),
         named_command("/init", commands.init, "", "have an AGENTS.md written, or the one that is there improved"),
         named_command("/forecast", commands.forecast, "", "what the next send costs, line by line, and why"),
         named_command(
@@ -43,6 +46,11 @@ class _ContextCommands:
         sources, choice = read_words(words)
         for source in sources:
             await attach(self._live(), source, choice)
+
+    async def snapshot(self, words: list[str]) -> None:
+        from dsterm.engine.attaching.fresh_snapshot import snapshot  # noqa: PLC0415  rarely asked for
+
+        await snapshot(self._live(), words)
 
     async def init(self, _words: list[str]) -> None:
         from dsterm.engine.slash.init_command import init_prompt  # noqa: PLC0415  once in a project's life
