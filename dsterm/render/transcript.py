@@ -21,6 +21,7 @@ from dsterm.render.context_notes import compaction_note
 from dsterm.render.mention_notes import mentions_note
 from dsterm.render.notes import (
     changed_note,
+    changes_note,
     ended_note,
     notice_note,
     pack_note,
@@ -182,6 +183,8 @@ class Transcript:
             case repo_events.RepoAttached(pack=pack):
                 self._packs[pack.digest] = pack.source
                 self._note(BlockKind.ATTACH, pack_note(pack))
+            case repo_events.RepoChanged():
+                self._note(BlockKind.ATTACH, changes_note(event))
             case repo_events.RepoDetached(digest=digest):
                 source = self._packs.pop(digest, digest[:12])
                 self._note(BlockKind.ATTACH, notice_note(events.Notice(text=f"detached {source}")))
