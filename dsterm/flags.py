@@ -129,12 +129,6 @@ def _add_work_flags(parser: argparse.ArgumentParser) -> None:
         help="give sandboxed commands the network",
     )
     group.add_argument(
-        "--allow-urls",
-        action="store_true",
-        help="fetch pages that a prompt mentions, as in @https://…; each asks first",
-    )
-    group.add_argument("--no-instructions", action="store_true", help="read no AGENTS.md")
-    group.add_argument(
         "--permission-mode",
         metavar="MODE",
         help="ask (default), accept-edits, auto (sandboxed commands run), plan (nothing runs), yolo (nothing asks)",
@@ -175,6 +169,12 @@ def _add_session_flags(parser: argparse.ArgumentParser) -> None:
         "-c", "--continue", dest="resume_latest", action="store_true", help="go on with the last session of this folder"
     )
     group.add_argument("-r", "--resume", metavar="ID", help="go on with session ID (its beginning is enough)")
+    group.add_argument(
+        "--allow-urls",
+        action="store_true",
+        help="fetch pages that a prompt mentions, as in @https://…; each asks first",
+    )
+    group.add_argument("--no-instructions", action="store_true", help="read no AGENTS.md")
     group.add_argument("--no-save", action="store_true", help="keep nothing of this session on disk")
     group.add_argument("--theme", metavar="NAME", help="colours of the screen")
     group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
