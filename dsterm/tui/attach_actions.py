@@ -24,5 +24,5 @@ class AttachActions(PaletteActions, inherit_bindings=False):
             if choice is not None:
                 self.turns.attach(choice.source, choice.choice)
 
-        conversation = self.conversation
-        self.push_screen(AttachScreen(self.painter, conversation.attachments, conversation.status(), _HERE), chosen)
+        desk, status = self.conversation.attachments, self.conversation.status()
+        self.push_screen(AttachScreen(self.painter, desk, status, _HERE, self.options.log_crash), chosen)

@@ -10,6 +10,7 @@ from screen_pilot import Start, drawn, screen_text, send, settle
 
 from dsterm.core.status import Spend
 from dsterm.tui.app import DstermApp
+from dsterm.tui.attach.screen import AttachScreen
 from dsterm.tui.conversation import SessionSummary
 
 
@@ -135,7 +136,8 @@ async def test_the_leader_key_reaches_actions(start: Start) -> None:
         assert conversation.lines == ["/mode think-max"]
         await pilot.press("ctrl+x", "a")
         await pilot.pause()
-        assert app.composer.text == "/attach "
+        await pilot.pause()
+        assert isinstance(app.screen, AttachScreen)
 
 
 async def test_the_leader_key_shows_its_keys_to_who_hesitates(start: Start) -> None:
@@ -175,7 +177,7 @@ async def test_the_palette_finds_and_runs_an_action(start: Start) -> None:
         assert conversation.lines == ["/mode think-max"]
 
 
-async def test_f5_begins_an_attachment(start: Start) -> None:
+async def test_f5_opens_what_can_be_attached(start: Start) -> None:
     async with start(FakeConversation()) as (app, pilot):
         await pilot.press("f5")
         assert app.composer.text == "/attach "

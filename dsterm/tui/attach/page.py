@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -26,6 +28,7 @@ from dsterm.tui.attach_desk import AttachDesk
 from dsterm.tui.paint import Painter
 
 _TICK_SECONDS = 0.25
+_HEAD_ROWS = 2
 _MILLION = 1_000_000
 _COUNT, _OUTLINE = "attach-count", "attach-outline"
 
@@ -38,7 +41,10 @@ class Chosen(msgspec.Struct, frozen=True):
 
 
 class AttachPage(ModalScreen[Chosen | None], inherit_bindings=False):
-    """What is seen. It begins with `source`; `status` is that of the session. `AttachScreen` adds the keys."""
+    """What is seen. It begins with `source`; `status` is that of the session; `log` keeps the traceback of a bug and says where.
+
+    `AttachScreen` adds the keys.
+    """
 
     AUTO_FOCUS = "TreeView"
     DEFAULT_CSS = """
@@ -51,10 +57,13 @@ class AttachPage(ModalScreen[Chosen | None], inherit_bindings=False):
     AttachPage .attach-foot { margin-top: 1; }
     """
 
-    def __init__(self, painter: Painter, desk: AttachDesk, status: Status, source: str) -> None:
+    def __init__(
+        self, painter: Painter, desk: AttachDesk, status: Status, source: str, log: Callable[[BaseException], str]
+    ) -> None:
         super().__init__()
         self._desk = desk
         self._status = status
+        self._log_crash = log
         self.wanted = source
         self.work = SourceWork(desk, self.changed)
         self._scale = scale(desk.quotes(_MILLION), status.model.context_window)
@@ -63,7 +72,8 @@ class AttachPage(ModalScreen[Chosen | None], inherit_bindings=False):
         self._said = ("", False)
         self.field = ""
         self.view = TreeView(painter, lambda: self._scale)
-        self._head = LinesBand(painter, self._head_lines, 3)
+        self._head = LinesBand(painter, self._head_lines, _HEAD_ROWS)
+        self._titles = LinesBand(painter, self._title_lines, 1)
         self._foot = LinesBand(painter, self._foot_lines, 5)
         self._foot.add_class("attach-foot")
         self.input = Input(compact=True)
@@ -73,6 +83,7 @@ class AttachPage(ModalScreen[Chosen | None], inherit_bindings=False):
         with Vertical():
             yield self._head
             yield self.input
+            yield self._titles
             yield self.view
             yield self._foot
 
@@ -106,10 +117,17 @@ class AttachPage(ModalScreen[Chosen | None], inherit_bindings=False):
             self._said = (words, is_trouble)
             self.draw()
 
+    def show_field(self, *, is_open: bool) -> None:
+        """Put the field in the place of the second line, or take it away; nothing below moves."""
+        self._head.styles.height = _HEAD_ROWS - is_open
+        self.input.display = is_open
+        (self.input if is_open else self.view).focus()
+
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A bug in the work is told here too; the app logs it."""
-        if event.state is WorkerState.ERROR:
-            self.say("Something in dsterm went wrong with this source; g opens another one.", is_trouble=True)
+        """A bug in the work is told and logged; the screen goes on."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            where = self._log_crash(event.worker.error)
+            self.say(f"Something in dsterm went wrong with this source. {where}", is_trouble=True)
 
     def _attached(self, source: str) -> Pack | None:
         return next((pack for pack in reversed(self._status.packs) if pack.source == source), None)
@@ -140,8 +158,8 @@ class AttachPage(ModalScreen[Chosen | None], inherit_bindings=False):
 
     def draw(self) -> None:
         """Show what stands around the tree anew."""
-        self._head.draw()
-        self._foot.draw()
+        for band in (self._head, self._titles, self._foot):
+            band.draw()
 
     def _head_lines(self, width: int) -> list[Line]:
         work, rows = self.work, self.work.rows
@@ -159,7 +177,10 @@ class AttachPage(ModalScreen[Chosen | None], inherit_bindings=False):
             filter=rows.filter if rows is not None else "",
             is_by_tokens=rows.is_by_tokens if rows is not None else False,
         )
-        return [*head_lines(page, width), title_line(self._scale, width) if rows is not None else EMPTY]
+        return head_lines(page, width)
+
+    def _title_lines(self, width: int) -> list[Line]:
+        return [title_line(self._scale, width) if self.work.rows is not None else EMPTY]
 
     def _attached_words(self, source: str) -> str:
         pack = self._attached(source)

@@ -24,8 +24,8 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("o l f", "outline, name only, full text"),
     ("Up Down  j k", "move; PgUp PgDn Home End"),
     ("Left Right", "close, open a folder"),
-    ("/", "filter: words that the path holds; Enter keeps it, Esc ends it"),
-    ("1 2 3 4", "all, source, tests, docs: what is ticked by hand is forgotten"),
+    ("/", "filter by words of the path; Enter keeps it, Esc ends it"),
+    ("1 2 3 4", "all, source, tests, docs; ticks by hand are forgotten"),
     ("5", "files changed since a commit, branch or tag"),
     ("d", "leave out what is suggested, where it does not fit"),
     ("s", "by name, by tokens"),
@@ -36,6 +36,8 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("Esc", "stop the count; end the filter; leave"),
 )
 _SHORT_KEYS = ("Space tick", "o outline", "l name only", "/ filter", "1-5 presets", "? keys", "Enter attaches", "Esc")
+
+_LEAVES = " leaves"
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +76,7 @@ def foot_lines(
         return [EMPTY, EMPTY, EMPTY, EMPTY, _keys(width)]
     return [
         _totals(tree, scale, width),
-        Line(clipped((Span(" "), *_money("all", tree.total().tokens, scale)), width)),
+        Line(clipped((Span(" "), *_money(tree.total().tokens, scale, width)), width)),
         _fit(tree, scale, lack, width),
         _here(tree, here, scale, width),
         _keys(width),
@@ -138,12 +140,22 @@ def _totals(tree: AttachTree, scale: Scale, width: int) -> Line:
     return spread((Span(words), Span(tokens, bold=True)), (*bar, Span(f"{format_share(share)} of the window ")), width)
 
 
-def _money(what: str, tokens: int, scale: Scale) -> tuple[Span, ...]:
-    spans = [Span(f"{what}:", Style.DIM)]
+def _money(tokens: int, scale: Scale, width: int) -> tuple[Span, ...]:
+    """What all of it costs for the first send and for each later one, by model."""
+    between = "  " if width < _NARROW else "   "
+    spans: list[Span] = []
     for prices in by_size(scale.prices):
-        first, again = (format_money(dollars, is_estimate=True) for dollars in prices.dollars(tokens))
-        spans += [Span(f"  {clean_line(prices.title)} ", Style.DIM), Span("first "), Span(first, bold=True)]
-        spans += [Span(" / again "), Span(again, bold=True)]
+        first, again = (format_money(dollars) for dollars in prices.dollars(tokens))
+        spans += [Span(between if spans else ""), Span(f"{clean_line(prices.title)} ", Style.DIM)]
+        if width < _NARROW:
+            spans += [Span(first, bold=True), Span(" / ", Style.DIM), Span(again, bold=True)]
+        else:
+            spans += [
+                Span("first ", Style.DIM),
+                Span(first, bold=True),
+                Span(" again ", Style.DIM),
+                Span(again, bold=True),
+            ]
     return tuple(spans)
 
 
@@ -179,10 +191,10 @@ def _here(tree: AttachTree, here: Folder | int | None, scale: Scale, width: int)
 
 def _keys(width: int) -> Line:
     keys = list(_SHORT_KEYS)
-    while len(keys) > 3 and sum(len(key) + 3 for key in keys) > width:
-        del keys[-4]
+    while len(keys) > 2 and sum(len(key) + 3 for key in keys) + len(_LEAVES) > width:
+        del keys[-4 if len(keys) > 3 else 0]
     spans = [Span(" ")]
     for key in keys:
         name, _, words = key.partition(" ")
-        spans += [Span(name, Style.ACCENT, bold=True), Span(f" {words}   " if words else " leaves", Style.DIM)]
+        spans += [Span(name, Style.ACCENT, bold=True), Span(f" {words}   " if words else _LEAVES, Style.DIM)]
     return Line(clipped(tuple(spans), width))

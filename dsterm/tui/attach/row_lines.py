@@ -76,8 +76,8 @@ def row_line(tree: AttachTree, row: Row, scale: Scale, width: int, *, is_cursor:
     lead = Span(">" if is_cursor else " ", Style.ACCENT, bold=True)
     indent = Span(" " * (INDENT * min(row.depth, _DEEPEST)))
     if isinstance(row.target, LeftOut):
-        name = (Span("      "), Span(_name(row.target.path), Style.DIM), Span("  ", Style.DIM))
-        return _placed((lead, indent, *name), (Span(clean_line(row.target.reason), Style.DIM),), width)
+        named = (lead, indent, Span("   -  ", Style.DIM), Span(_name(row.target.path), Style.DIM))
+        return _placed(named, (Span(f"{clean_line(row.target.reason)}, not entered", Style.DIM),), width)
     summed = tree.sum(row.target)
     is_dim = summed.box is Box.OUT
     style = Style.DIM if is_dim else Style.TEXT
@@ -109,7 +109,7 @@ def _handle(tree: AttachTree, target: Folder | int, summed: Sum) -> tuple[Span, 
     arrow = "  "
     if isinstance(target, Folder):
         arrow = "▾ " if target.is_open or tree.shown is not None else "▸ "
-    if isinstance(target, int) and not tree.can_tick(target):
+    if not _can_tick(tree, target):
         return (Span(f"{arrow} -  ", Style.DIM),)
     level = summed.level
     box = _LEVEL_BOXES.get(level, "") if level is not None and summed.box is Box.IN else ""
@@ -131,9 +131,9 @@ def _figures(tree: AttachTree, target: Folder | int, summed: Sum, scale: Scale, 
     is_out = summed.box is Box.OUT
     tokens = summed.all_tokens if is_out else summed.tokens
     style = Style.DIM if is_out else Style.TEXT
-    note = truncated(_note(tree, target, summed), _NOTE_CELLS if width >= _SHOWS_ONE_MODEL else _NOTE_CELLS - 4)
+    note = truncated(_note(tree, target, summed, width), _NOTE_CELLS)
     spans = [Span(f"{note}  ", Style.DIM)]
-    if isinstance(target, int) and not tree.can_tick(target):
+    if not _can_tick(tree, target):
         blank = _TOKEN_CELLS + (_SHARE_CELLS + 1 if width >= _SHOWS_SHARE else 0)
         return (*spans, Span(" " * (blank + 2 * _MONEY_CELLS * len(scale.columns(width)))))
     spans.append(Span(f"{token_words(tokens, is_guess=_is_guess(tree, target, summed)):>{_TOKEN_CELLS}}", style))
@@ -143,6 +143,10 @@ def _figures(tree: AttachTree, target: Folder | int, summed: Sum, scale: Scale, 
         money = "".join(f"{format_money(dollars):>{_MONEY_CELLS}}" for dollars in prices.dollars(tokens))
         spans.append(Span(money, Style.DIM))
     return tuple(spans)
+
+
+def _can_tick(tree: AttachTree, target: Folder | int) -> bool:
+    return tree.can_tick(target) if isinstance(target, int) else tree.all_tokens(target) > 0
 
 
 def _is_guess(tree: AttachTree, target: Folder | int, summed: Sum) -> bool:
@@ -156,16 +160,20 @@ def token_words(tokens: int, *, is_guess: bool) -> str:
     return f"{'~' if is_guess else ''}{format_tokens(tokens)}"
 
 
-def _note(tree: AttachTree, target: Folder | int, summed: Sum) -> str:
+def _note(tree: AttachTree, target: Folder | int, summed: Sum, width: int) -> str:
     words = {Level.OUTLINE: "outline", Level.LISTED: "name only"}
     level = words.get(summed.level or Level.FULL, "")
     if isinstance(target, int):
         reason = clean_line(tree.files[target].reason)
         return level or reason or ("" if summed.files else "left out")
     count = target.end - target.start
+    if not count:
+        return "no files"
     inside = f"{count:,} file{'s' if count != 1 else ''}" if tree.shown is None else ""
     if summed.box is Box.PARTLY and tree.shown is None:
         inside = f"{summed.files:,} of {count:,}"
+    if width < _SHOWS_SHARE:
+        return level or inside
     return " ".join(part for part in (level, inside) if part)
 
 

@@ -74,6 +74,8 @@ class AttachScreen(AttachPage, inherit_bindings=False):
         return key in _WHILE_TYPING and self.view.take_key(key)
 
     def _take_key(self, key: str) -> bool:
+        if self.work.rows is not None:
+            self.work.trouble = ""
         self.say("")
         match key:
             case "escape" | "ctrl+c" | "q":
@@ -228,10 +230,8 @@ class AttachScreen(AttachPage, inherit_bindings=False):
         current = rows.filter if field == _FILTER and rows is not None else ""
         self.input.value = self.wanted if field == _SOURCE else current
         self.input.cursor_position = len(self.input.value)
-        self.input.display = True
-        self.input.focus()
+        self.show_field(is_open=True)
 
     def _close_field(self) -> None:
         self.field = ""
-        self.input.display = False
-        self.view.focus()
+        self.show_field(is_open=False)

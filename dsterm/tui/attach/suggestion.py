@@ -6,16 +6,30 @@ from dsterm.tui.attach.folders import Folder
 from dsterm.tui.attach.tree import AttachTree, span
 
 _MOST = 3
-_NEAR = 1.3
+_NEAR = 1.5
 _LEAST_SHARE = 0.01
 """What comes to less of the whole is not worth naming."""
 
 
 def what_to_leave_out(tree: AttachTree, tokens: int) -> list[Folder | int]:
-    """Up to three folders or files that come to at least `tokens` together, the largest first; none where no three do."""
+    """Up to three folders or files that come to at least `tokens` together, the largest first; none where no three do.
+
+    Source code is named only where nothing else is enough.
+    """
     total = tree.total().tokens
     candidates = [(size, target) for size, target in _candidates(tree, int(total * _LEAST_SHARE)) if size < total]
     candidates.sort(key=lambda candidate: -candidate[0])
+    others = [(size, target) for size, target in candidates if not _holds_source(tree, target)]
+    return _enough(others, tokens) or _enough(candidates, tokens)
+
+
+def _holds_source(tree: AttachTree, target: Folder | int) -> bool:
+    start, end = span(target)
+    return tree.sources[end] > tree.sources[start]
+
+
+def _enough(candidates: list[tuple[int, Folder | int]], tokens: int) -> list[Folder | int]:
+    """Up to three of them that come to at least `tokens`; none where no three do."""
     chosen: list[Folder | int] = []
     missing = tokens
     while missing > 0 and candidates and len(chosen) < _MOST:

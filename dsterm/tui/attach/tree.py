@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import cached_property
 from itertools import accumulate
 from operator import mul
 
@@ -95,7 +96,7 @@ class AttachTree:
 
     def use_preset(self, preset: Preset) -> None:
         """Tick what `preset` means, and nothing by hand."""
-        self.use(msgspec.structs.replace(self._choice, preset=preset, levels={}))
+        self.use(msgspec.structs.replace(self._choice, preset=preset, since="", levels={}))
 
     def choice(self) -> PackChoice:
         """What was ticked, with as few levels as say it."""
@@ -106,6 +107,12 @@ class AttachTree:
     def rule(self) -> PackChoice:
         """What holds for files that nobody ticked by hand."""
         return self._choice
+
+    @cached_property
+    def sources(self) -> list[int]:
+        """How many of the files before each are source code."""
+        kinds = levels(self.survey, PackChoice(preset=Preset.SOURCE))
+        return list(accumulate((level is Level.FULL for level in kinds), initial=0))
 
     def can_tick(self, number: int) -> bool:
         """Whether the file may go in at all."""

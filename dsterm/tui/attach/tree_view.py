@@ -19,7 +19,6 @@ from dsterm.tui.attach.rows import Row, Rows
 from dsterm.tui.paint import Painter, StripCache
 
 _CURSOR = "tree-view--cursor"
-_WHEEL_ROWS = 3
 
 
 class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
@@ -132,16 +131,6 @@ class TreeView(ScrollView, can_focus=True, inherit_bindings=False):
             self.scroll_to(y=self.cursor, animate=False, immediate=True)
         elif self.cursor >= top + rows:
             self.scroll_to(y=self.cursor - rows + 1, animate=False, immediate=True)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """The wheel moves what is seen, not the cursor."""
-        event.stop()
-        self.scroll_relative(y=_WHEEL_ROWS, animate=False)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel moves what is seen, not the cursor."""
-        event.stop()
-        self.scroll_relative(y=-_WHEEL_ROWS, animate=False)
 
     def render_line(self, y: int) -> Strip:
         """Textual asks for line `y` of what is visible."""
