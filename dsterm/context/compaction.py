@@ -107,13 +107,15 @@ def choose_keeps(
     messages: Sequence[Message], newest: Collection[UserMessage], most: int, weigh: Callable[[Message], int]
 ) -> int:
     """How many of the last messages stand as they are, beside the `newest` words of the user and the packs: those that come to
-    `most` at most, from words of a user on where some are among them.
+    `most` at most, from words of a user on where some are among them. Results that the model has not answered to stay.
     """
     ids = {id(message) for message in newest}
     # What stays in any case weighs nothing here.
     weights = [0 if id(message) in ids or stays_in_front(message) else weigh(message) for message in messages]
     behind = [*accumulate(reversed(weights), initial=0)][::-1]
-    fitting = [place for place in cuts(messages) if behind[place] <= most]
+    until = _unanswered(messages)
+    possible = [place for place in cuts(messages) if place <= until]
+    fitting = [place for place in possible if behind[place] <= most] or possible[-1:]
     turns = [place for place in fitting if place < len(messages) and isinstance(messages[place], UserMessage)]
     return len(messages) - min(turns or fitting)
 
@@ -128,6 +130,15 @@ def prunable(messages: Sequence[Message], until: int, weigh: Callable[[Message],
         if size >= max(LEAST_PRUNED, _WORTH * small):
             found.append(PrunableResult(call_id=message.call_id, place=place, saved=size - small))
     return sorted(found, key=lambda result: (-result.saved, result.place))
+
+
+def _unanswered(messages: Sequence[Message]) -> int:
+    """The place of the newest answer of the model where that asks for tools; the end where it does not."""
+    for place in range(len(messages) - 1, -1, -1):
+        message = messages[place]
+        if isinstance(message, AssistantMessage):
+            return place if message.tool_calls else len(messages)
+    return len(messages)
 
 
 def _is_result_of(message: Message, ids: frozenset[str]) -> bool:

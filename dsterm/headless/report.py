@@ -6,7 +6,16 @@ from decimal import Decimal
 
 import msgspec
 
-from dsterm.core.events import Envelope, MessageAdded, StepEnded, ToolEnded, ToolRequested, TurnEnd, TurnEnded
+from dsterm.core.events import (
+    AsideEnded,
+    Envelope,
+    MessageAdded,
+    StepEnded,
+    ToolEnded,
+    ToolRequested,
+    TurnEnd,
+    TurnEnded,
+)
 from dsterm.core.models import ThinkingMode, Usage
 from dsterm.core.tools import Outcome
 from dsterm.engine.steps.whole_answer import WholeAnswer
@@ -84,6 +93,9 @@ class Report:
                 reported.outcome, reported.result = result.outcome, result.content
                 reported.changes = [diff.path for diff in result.diffs]
             case StepEnded() as step:
+                self._served = step.model
+                self._book(step)
+            case AsideEnded(ended=step):
                 self._book(step)
             case TurnEnded() as ended:
                 self.ended = ended
@@ -92,7 +104,6 @@ class Report:
 
     def _book(self, step: StepEnded) -> None:
         self._requests += 1
-        self._served = step.model
         self._is_demo = self._is_demo or step.is_demo
         if step.usage is not None:
             self._usage += step.usage
