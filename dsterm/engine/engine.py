@@ -21,7 +21,6 @@ from dsterm.core.review import ProposedFile
 from dsterm.core.status import Status
 from dsterm.engine.branch import branch
 from dsterm.engine.drive import Drive
-from dsterm.engine.forecasting.drafts import Drafts
 from dsterm.engine.instructing import find_instructions
 from dsterm.engine.live import LiveSession
 from dsterm.engine.opening import Opening
@@ -40,6 +39,7 @@ from dsterm.store.sessions import SessionSummary
 
 if TYPE_CHECKING:
     from dsterm.engine.attaching.attachments import Attachments
+    from dsterm.engine.forecasting.drafts import Drafts
     from dsterm.engine.mentioning.weighing import Weighing
 
 
@@ -62,7 +62,7 @@ class Engine:
             self._live.notice(sentence, NoticeLevel.WARNING)
         self._is_turn_running = False
         self._weighing: Weighing | None = None
-        self._drafts = Drafts(lambda: self._live)
+        self._drafts: Drafts | None = None
         self._commands = BuiltinCommands(self._opening, lambda: self._live, self._switch).table()
 
     def resume(self, session_id: str) -> None:
@@ -167,11 +167,16 @@ class Engine:
 
     def forecast(self, draft: str = "", pasted: Sequence[str] = (), mentioned: int = 0) -> SendForecast:
         """What sending `draft` now comes to, with `pasted` texts and `mentioned` tokens. Cheap; long texts are estimated."""
+        if self._drafts is None:
+            from dsterm.engine.forecasting.drafts import Drafts  # noqa: PLC0415  after the first frame
+
+            self._drafts = Drafts(lambda: self._live)
         return self._drafts.forecast(draft, pasted, mentioned)
 
     async def count_draft(self, draft: str, pasted: Sequence[str] = ()) -> None:
         """Count what is long in it by the vocabulary, in a thread; the next forecast has it."""
-        await self._drafts.count(draft, pasted)
+        if self._drafts is not None:
+            await self._drafts.count(draft, pasted)
 
     def listen(self, listener: Callable[[Envelope], None]) -> None:
         """Hear what happens while neither turn nor command runs, such as the end of a job in the background."""

@@ -27,6 +27,9 @@ from dsterm.workspace.git.git import Git
 from dsterm.workspace.git.user_git import UserGit
 from dsterm.workspace.saved.checkpoints import Checkpoints
 
+if TYPE_CHECKING:
+    from dsterm.engine.forecasting.past import PastRequests
+
 
 @dataclass(frozen=True)
 class RepoState:

@@ -14,7 +14,7 @@ from dsterm.engine.attaching.later import offer_snapshot, tell_changes
 from dsterm.engine.calls.deciding import may_run_in_the_open
 from dsterm.engine.check_loop import CheckLoop
 from dsterm.engine.compacting.fitting import after_turn, fitting_request
-from dsterm.engine.forecasting.asking import know_past, settle_price, settle_switch
+from dsterm.engine.forecasting.later import know_past, settle_price, settle_switch
 from dsterm.engine.instructing import settle_instructions
 from dsterm.engine.live import LiveSession
 from dsterm.engine.masked_words import masked_words

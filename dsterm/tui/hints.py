@@ -7,7 +7,6 @@ import msgspec
 from dsterm.core.events import NoticeLevel
 from dsterm.core.forecasts import SendForecast
 from dsterm.render.clean import clean_line
-from dsterm.render.forecast_chip import forecast_chip
 from dsterm.render.style import Line, Span, Style, spread
 from dsterm.render.width import cells, truncated
 from dsterm.render.wording import format_count, format_seconds
@@ -73,6 +72,8 @@ def _left(hints: Hints, room: int) -> tuple[Span, ...]:
     if hints.has_offer:
         return (Span("write to say something else · Esc lets it go", Style.DIM),)
     if hints.next_send is not None:
+        from dsterm.render.forecast_chip import forecast_chip  # noqa: PLC0415  after the first frame
+
         return forecast_chip(hints.next_send, room)
     return (Span(clean_line(hints.switch_note), Style.WARNING),) if hints.switch_note else ()
 

@@ -30,12 +30,6 @@ _ABOUT = Decimal("1.1")
 """What was accepted holds for so much more of it: a prompt that failed stands in the next send."""
 
 
-async def know_past(live: LiveSession) -> None:
-    """Load what past answers were like, beside the event loop, where that is not done yet."""
-    if live.parts.index is not None and not live.parts.past.is_loaded:
-        await asyncio.to_thread(live.parts.past.load, live.parts.index)
-
-
 async def settle_price(live: LiveSession, prompt: str, data: str, *, is_typed: bool) -> str | TurnEnded:
     """The prompt where the turn may begin; else the end of one that never began, since it was not wanted at that price."""
     if not _may_ask(live):

@@ -22,7 +22,6 @@ from dsterm.core.events import (
 from dsterm.core.models import Usage
 from dsterm.core.tools import Outcome, ToolResult
 from dsterm.core.wire_events import FellBack, Intervened, Intervention
-from dsterm.engine.forecasting.calibration import session_words
 from dsterm.engine.steps.loops import REPEATED
 from dsterm.render.wording import format_count, format_seconds, format_share
 
@@ -173,6 +172,8 @@ class _Stats:
 
 def stats_report(envelopes: Iterable[Envelope]) -> str:
     """The report as text."""
+    from dsterm.engine.forecasting.calibration import session_words  # noqa: PLC0415  rarely asked for
+
     stats = _Stats()
     log = tuple(envelopes)
     for envelope in log:
