@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 import msgspec
 from msgspec.structs import replace
 
 from dsterm.context.prompt_count import PromptCounter, count_prompt, effort_tokens
-from dsterm.context.window import LEAST_OUTPUT, WindowParts, output_room
-from dsterm.core.messages import AssistantMessage, Message, Pack
+from dsterm.context.window import WindowParts
+from dsterm.core.messages import AssistantMessage, Message
 from dsterm.core.models import Forecast, ModelCard, PrefixLoss, ThinkingMode, Usage
 from dsterm.core.pricing import prompt_cost
 from dsterm.core.services import TokenCounter
@@ -52,19 +51,6 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         return self if messages >= self.messages else replace(self, messages=messages, tokens=None)
 
 
-class PackQuote(msgspec.Struct, frozen=True, kw_only=True):
-    """What attaching a pack means: its share of the window (1 is all), US dollars for each send when the cache does not have it
-    and when it does (None: unknown price), and whether it fits beside what is there.
-    """
-
-    files: int
-    tokens: int
-    share: float
-    miss_dollars: Decimal | None
-    hit_dollars: Decimal | None
-    fits: bool
-
-
 def estimate_prompt(parts: WindowParts, counter: TokenCounter, last: LastRequest | None = None) -> int:
     """Tokens of the prompt: the server's count of the last request and our count of what came since, where that can be told
     apart; else our own count. Give `last` only if its messages still stand at the front, unchanged.
@@ -95,18 +81,6 @@ def forecast_request(
 def sent_again(forecast: Forecast, model: ModelCard) -> Forecast:
     """What a request that was billed already will send once more, byte for byte."""
     return _forecast(forecast.prompt_tokens, forecast.prompt_tokens, model)
-
-
-def pack_quote(pack: Pack, model: ModelCard, already: int) -> PackQuote:
-    """What attaching `pack` means for requests to `model` that have `already` tokens without it."""
-    return PackQuote(
-        files=pack.files,
-        tokens=pack.tokens,
-        share=pack.tokens / model.context_window,
-        miss_dollars=prompt_cost(pack.tokens, 0, model.price),
-        hit_dollars=prompt_cost(pack.tokens, pack.tokens, model.price),
-        fits=output_room(model, already + pack.tokens) >= LEAST_OUTPUT,
-    )
 
 
 def _forecast(tokens: int, cached: int, model: ModelCard) -> Forecast:

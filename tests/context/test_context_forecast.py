@@ -14,7 +14,6 @@ from dsterm.context.forecast import (
     LastRequest,
     estimate_prompt,
     forecast_request,
-    pack_quote,
     sent_again,
 )
 from dsterm.context.prompt_count import count_prompt
@@ -155,12 +154,3 @@ def test_what_is_sent_again_is_there_but_for_the_last_unit(found) -> None:
 def test_an_unknown_price_is_unknown() -> None:
     free = msgspec.structs.replace(parts(FIRST), model=msgspec.structs.replace(CARD, price=None))
     assert forecast_request(free, COUNTER).dollars is None
-
-
-def test_a_quote_says_share_prices_and_whether_it_fits() -> None:
-    quote = pack_quote(PACK, CARD, already=1_000)
-    assert (quote.files, quote.tokens, quote.fits) == (3, 100_000, True)
-    assert round(quote.share, 4) == 0.0954
-    assert (quote.miss_dollars, quote.hit_dollars) == (Decimal("0.16"), Decimal("0.0135"))
-    assert not pack_quote(PACK, CARD, already=920_000).fits
-    assert pack_quote(PACK, msgspec.structs.replace(CARD, price=None), 0).miss_dollars is None

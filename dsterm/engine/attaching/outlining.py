@@ -1,27 +1,55 @@
-"""Tokens of outlines, before anything is attached."""
+"""Tokens of outlines: counted before anything is attached, and remembered by the blob of the file."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from dsterm.core.attachments import ReadFile, Survey
+from dsterm.core.attachments import BlobCount, ReadFile, SourceFile, Survey
 from dsterm.engine.attaching.packing import AttachingParts, text_of
+from dsterm.render.outline import VERSION
 
 
 async def count_outlines(parts: AttachingParts, survey: Survey, paths: Sequence[str]) -> Mapping[str, int]:
-    """Tokens of the outline of each of `paths`; 0 where a file has none."""
+    """Tokens of the outline of each of `paths`; 0 where a file has none. DiskError when there is no vocabulary."""
     wanted = frozenset(paths)
+    files = [file for file in survey.files if file.path in wanted]
+    tokens = await asyncio.to_thread(_known, parts, files)
+    missing = [file for file in files if file.path not in tokens]
+    if missing:
+        async for batch in parts.sources.read(survey, missing):
+            tokens |= await asyncio.to_thread(_count, parts, batch)
+    return tokens
+
+
+def _known(parts: AttachingParts, files: Sequence[SourceFile]) -> dict[str, int]:
+    by_kind: dict[str, list[SourceFile]] = {}
+    for file in files:
+        if file.blob:
+            by_kind.setdefault(_kind(file.path), []).append(file)
     tokens: dict[str, int] = {}
-    async for batch in parts.sources.read(survey, [file for file in survey.files if file.path in wanted]):
-        tokens |= await asyncio.to_thread(_count, parts, batch)
+    for kind, some in by_kind.items():
+        counts = parts.token_counts.load(parts.counter.name, {file.blob for file in some}, kind)
+        tokens |= {file.path: counts[file.blob].tokens for file in some if file.blob in counts}
     return tokens
 
 
 def _count(parts: AttachingParts, batch: Sequence[ReadFile]) -> dict[str, int]:
-    outlines = {}
+    texts = {read.file.path: text_of(read)[0] for read in batch}
+    outlines = {path: parts.outline.outline(path, text) if text else "" for path, text in texts.items()}
+    counts = dict(zip(outlines, parts.counter.count_exactly(list(outlines.values())), strict=True))
+    kept: dict[str, dict[str, BlobCount]] = {}
     for read in batch:
-        text, _ = text_of(read)
-        outlines[read.file.path] = parts.outline.outline(read.file.path, text) if text is not None else ""
-    counts = parts.counter.count_exactly(list(outlines.values()))
-    return dict(zip(outlines, counts, strict=True))
+        path = read.file.path
+        if texts[path] is not None and read.file.blob:
+            count = BlobCount(counts[path], len(outlines[path].encode()))
+            kept.setdefault(_kind(path), {})[read.file.blob] = count
+    for kind, some in kept.items():
+        parts.token_counts.save(parts.counter.name, some, kind)
+    return counts
+
+
+def _kind(path: str) -> str:
+    """What such counts are kept under: the same bytes have another outline in another language."""
+    name = path.rpartition("/")[2].casefold()
+    return f"outline {VERSION} {name.rpartition('.')[2] if '.' in name else name}"
