@@ -23,6 +23,7 @@ from dsterm.engine.branch import branch
 from dsterm.engine.drive import Drive
 from dsterm.engine.instructing import find_instructions
 from dsterm.engine.live import LiveSession
+from dsterm.engine.mentioning.drafts import DraftMentions
 from dsterm.engine.opening import Opening
 from dsterm.engine.parts import EngineParts
 from dsterm.engine.planning import settle_plan
@@ -40,7 +41,6 @@ from dsterm.store.sessions import SessionSummary
 if TYPE_CHECKING:
     from dsterm.engine.attaching.attachments import Attachments
     from dsterm.engine.forecasting.drafts import Drafts
-    from dsterm.engine.mentioning.weighing import Weighing
 
 
 class Engine:
@@ -61,7 +61,7 @@ class Engine:
         for sentence in parts.interrupted:
             self._live.notice(sentence, NoticeLevel.WARNING)
         self._is_turn_running = False
-        self._weighing: Weighing | None = None
+        self._mentions = DraftMentions(lambda: self._live)
         self._drafts: Drafts | None = None
         self._commands = BuiltinCommands(self._opening, lambda: self._live, self._switch).table()
 
@@ -143,19 +143,11 @@ class Engine:
 
     async def weigh(self, draft: str) -> tuple[Mention, ...]:
         """What `draft` mentions with `@`, with the tokens it will add; nothing is asked or sent."""
-        if "@" not in draft:
-            return ()
-        if self._weighing is None:
-            from dsterm.engine.mentioning.weighing import Weighing  # noqa: PLC0415  only where something may be mentioned
-
-            self._weighing = Weighing(self._parts)
-        return await self._weighing.weigh(draft)
+        return await self._mentions.weigh(draft)
 
     async def mention_paths(self) -> MentionPaths:
         """The files that a prompt can mention, by name."""
-        from dsterm.engine.mentioning.naming import mention_paths  # noqa: PLC0415  only where something may be mentioned
-
-        return await mention_paths(self._live)
+        return await self._mentions.paths()
 
     def answer(self, question_id: str, answer: Answer) -> None:
         """Answer a question that was asked."""
