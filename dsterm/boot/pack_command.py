@@ -28,7 +28,7 @@ from dsterm.core.services import Outline, SourceReader
 from dsterm.engine.attaching.announcement import work_words
 from dsterm.engine.attaching.counting import count_source, count_text
 from dsterm.engine.attaching.packing import gather
-from dsterm.engine.attaching.words import checked, read_preset
+from dsterm.engine.attaching.words import with_preset
 from dsterm.flags import Parser, add_choice_flags, build_parser
 from dsterm.headless.standard_output import tell
 from dsterm.llm.tokens import V4Counter
@@ -141,8 +141,7 @@ async def _run(flags: argparse.Namespace, environment: Mapping[str, str]) -> Non
 
 def _choice(flags: argparse.Namespace) -> PackChoice:
     choice = PackChoice(include=tuple(flags.include), exclude=tuple(flags.exclude), tracked_only=flags.tracked_only)
-    preset = flags.preset or ("changed" if flags.since else "all")
-    return checked(replace(choice, preset=read_preset(preset), since=flags.since or ""))
+    return with_preset(choice, flags.preset or "", flags.since or "")
 
 
 async def _gather(parts: _Parts, source: str, choice: PackChoice, outlined: Sequence[str]) -> PackSource:

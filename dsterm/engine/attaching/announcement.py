@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from dsterm.context.choice import levels
 from dsterm.context.pack_content import PackSource
 from dsterm.context.pack_quote import PackQuote
 from dsterm.context.repo_pack import BuiltPack
@@ -47,10 +48,9 @@ def announcement(built: BuiltPack, source: PackSource, quotes: Sequence[PackQuot
         f"{format_share(quotes[0].share)} of the window. The first send and each later one, while the provider's cache holds "
         f"it, cost: {prices}.{fits}"
     ]
-    without = sum(
-        wanted is Level.LISTED and source.choice.levels.get(file.path) is Level.OUTLINE
-        for file, wanted in zip(source.survey.files, source.levels, strict=True)
-    )
+    wanted = levels(source.survey, source.choice)
+    pairs = zip(wanted, source.levels, strict=True)
+    without = sum(one is Level.OUTLINE and other is Level.LISTED for one, other in pairs)
     if without:
         lines.append(f"No outline could be made of {format_count(without, 'file')}; listed by name.")
     if left_out := left_out_words(source):
@@ -69,11 +69,11 @@ def _price(quote: PackQuote) -> str:
 
 
 def _files(built: BuiltPack) -> str:
-    levels = [file.level for file in built.manifest.files]
-    outlined, listed = levels.count(Level.OUTLINE), levels.count(Level.LISTED)
+    packed = [file.level for file in built.manifest.files]
+    outlined, listed = packed.count(Level.OUTLINE), packed.count(Level.LISTED)
     parts = [f"{outlined:,} as outlines"] if outlined else []
     parts += [f"{listed:,} more by name"] if listed else []
-    return f"{built.pack.files:,} files" + (f" ({', '.join(parts)})" if parts else "")
+    return format_count(built.pack.files, "file") + (f" ({', '.join(parts)})" if parts else "")
 
 
 def _reasons(source: PackSource) -> Iterator[str]:

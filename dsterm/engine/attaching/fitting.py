@@ -9,7 +9,7 @@ from dsterm.context.pack_quote import PackQuote, pack_quote
 from dsterm.core.models import ModelCard
 from dsterm.engine.live import LiveSession
 from dsterm.engine.steps.requests import context_tokens
-from dsterm.render.wording import format_tokens
+from dsterm.render.wording import format_count, format_tokens
 
 _ALIASES = ("flash", "pro")
 _MOST_FOLDERS = 4
@@ -31,8 +31,8 @@ def _models(live: LiveSession) -> tuple[ModelCard, ...]:
 def does_not_fit(source: str, quote: PackQuote, sums: Mapping[str, FolderSum], *, files: int) -> str:
     """By how much, and which folders would do."""
     text = (
-        f"{source} has {quote.tokens:,} tokens in {files:,} files and does not fit: it is {quote.missing:,} tokens too many"
-        f" for {quote.title} beside what is there, with room for an answer."
+        f"{source} has {quote.tokens:,} tokens in {format_count(files, 'file')} and does not fit: it is {quote.missing:,} tokens"
+        f" too many for {quote.title} beside what is there, with room for an answer."
     )
     folders = largest_folders(sums)
     if not folders:

@@ -17,14 +17,15 @@ def read_words(words: Sequence[str]) -> tuple[list[str], PackChoice]:
     sources: list[str] = []
     include: list[str] = []
     exclude: list[str] = []
-    choice = PackChoice()
+    preset = since = ""
+    is_tracked_only = False
     rest = iter(words)
     for word in rest:
         flag, has_value, value = word.partition("=")
         if not word.startswith("--"):
             sources.append(word)
         elif word == "--tracked-only":
-            choice = msgspec.structs.replace(choice, tracked_only=True)
+            is_tracked_only = True
         elif flag in {"--include", "--exclude", "--preset", "--since"}:
             given = value if has_value else _next(rest, flag)
             match flag:
@@ -33,9 +34,9 @@ def read_words(words: Sequence[str]) -> tuple[list[str], PackChoice]:
                 case "--exclude":
                     exclude.append(given)
                 case "--preset":
-                    choice = msgspec.structs.replace(choice, preset=read_preset(given))
+                    preset = given
                 case _:
-                    choice = msgspec.structs.replace(choice, preset=Preset.CHANGED, since=given)
+                    since = given
         else:
             raise UsageError(
                 f"/attach has no flag {flag}. It takes --include, --exclude, --preset, --since, --tracked-only."
@@ -44,26 +45,27 @@ def read_words(words: Sequence[str]) -> tuple[list[str], PackChoice]:
         raise UsageError(
             "/attach takes a folder, a file, PATH@REV or the address of a repository; several at once if you like."
         )
-    return sources, checked(msgspec.structs.replace(choice, include=tuple(include), exclude=tuple(exclude)))
+    chosen = PackChoice(include=tuple(include), exclude=tuple(exclude), tracked_only=is_tracked_only)
+    return sources, with_preset(chosen, preset, since)
 
 
-def read_preset(name: str) -> Preset:
-    """The preset called `name`; UsageError when there is none."""
+def with_preset(choice: PackChoice, preset: str, since: str) -> PackChoice:
+    """`choice` with the preset of that name and the files that changed since that revision, where they are given. UsageError."""
+    named = _preset(preset) if preset else Preset.CHANGED if since else Preset.ALL
+    if since and named is not Preset.CHANGED:
+        raise UsageError(
+            "--since takes the files that changed, so it goes with no other preset; narrow it with --include."
+        )
+    if named is Preset.CHANGED:
+        since = since or "HEAD"
+    return msgspec.structs.replace(choice, preset=named, since=since)
+
+
+def _preset(name: str) -> Preset:
     try:
         return Preset(name)
     except ValueError as error:
         raise UsageError(f"There is no preset {name!r}. They are {_PRESETS}.") from error
-
-
-def checked(choice: PackChoice) -> PackChoice:
-    """`choice`; UsageError where it does not hold together."""
-    if choice.preset is Preset.CHANGED and not choice.since:
-        return msgspec.structs.replace(choice, since="HEAD")
-    if choice.since and choice.preset is not Preset.CHANGED:
-        raise UsageError(
-            "--since takes the files that changed, so it goes with no other preset; narrow it with --include."
-        )
-    return choice
 
 
 def _next(rest: Iterator[str], flag: str) -> str:
