@@ -241,6 +241,7 @@ class Engine:
         await self._live.close()
         if self._parts.index is not None:
             self._parts.index.close()
+        self._parts.token_counts.close()
 
     async def _turns(self, turn: Callable[[], Coroutine[object, object, TurnEnded]]) -> None:
         """A turn, and those that follow from a plan it makes."""

@@ -67,6 +67,8 @@ class _Counting:
         self._survey = survey
         self._files: list[SourceFile] = []
         self._places: dict[str, int] = {}
+        self._fresh: dict[str, dict[str, BlobCount]] = {"": {}, "script": {}}
+        """What was counted anew, by the kind of the file's name and by blob."""
         self._done = self._tokens = 0
 
     @property
@@ -102,12 +104,10 @@ class _Counting:
             for read in batch
             if read.data is not None and read.file.blob != listed[read.file.path]
         )
-        fresh = self._count_new(batch, known)
-        for kind, counts in fresh.items():
-            self._table.save(self._counter.name, counts, kind)
+        self._count_new(batch, known)
         for read in batch:
             file, kind = read.file, content_kind(read.file.path)
-            count = fresh[kind].get(file.blob) or known[kind].get(file.blob) if read.data is not None else None
+            count = self._fresh[kind].get(file.blob) or known[kind].get(file.blob) if read.data is not None else None
             done = replace(file, tokens=0) if count is None else _with_count(file, count)
             self._files[self._places[file.path]] = done
             self._tokens += done.tokens
@@ -117,22 +117,25 @@ class _Counting:
         """The survey with what is known now."""
         return replace(self._survey, files=tuple(self._files))
 
-    def _count_new(self, batch: Iterable[ReadFile], known: _Known) -> dict[str, dict[str, BlobCount]]:
-        fresh: dict[str, dict[str, BlobCount]] = {"": {}, "script": {}}
+    def _count_new(self, batch: Iterable[ReadFile], known: _Known) -> None:
+        """Count what is not known, the same bytes once, and write it down."""
+        fresh: dict[str, dict[str, BlobCount]] = {kind: {} for kind in self._fresh}
         texts: dict[tuple[str, str], str] = {}
         for read in batch:
             file, kind = read.file, content_kind(read.file.path)
-            if read.data is None or file.blob in fresh[kind] or file.blob in known[kind]:
+            if read.data is None or any(file.blob in counts[kind] for counts in (fresh, self._fresh, known)):
                 continue
             reason = content_reason(file.path, read.data)
             fresh[kind][file.blob] = BlobCount(0, len(read.data), reason)
             if not is_final(reason):
                 texts[kind, file.blob] = read.data.decode()
         if texts:
-            counts = self._counter.count_exactly(list(texts.values()))
-            for (kind, blob), tokens in zip(texts, counts, strict=True):
-                fresh[kind][blob] = replace(fresh[kind][blob], tokens=tokens)
-        return fresh
+            tokens = self._counter.count_exactly(list(texts.values()))
+            for (kind, blob), count in zip(texts, tokens, strict=True):
+                fresh[kind][blob] = replace(fresh[kind][blob], tokens=count)
+        for kind, counts in fresh.items():
+            self._table.save(self._counter.name, counts, kind)
+            self._fresh[kind] |= counts
 
     def _load(self, wanted: Iterable[tuple[str, str]]) -> _Known:
         blobs: dict[str, set[str]] = {"": set(), "script": set()}
