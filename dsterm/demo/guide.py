@@ -8,6 +8,7 @@ from dsterm.core.models import ThinkingMode
 from dsterm.demo.answer_form import answer_form, formed
 from dsterm.demo.change_review import review_change
 from dsterm.demo.commit_words import commit_message, wants_commit_message
+from dsterm.demo.conversation_summary import conversation_summary, wants_summary
 from dsterm.demo.locate import file_in
 from dsterm.demo.overview import no_instructions, overview, search
 from dsterm.demo.planning import decided_otherwise, planned
@@ -80,6 +81,8 @@ def answer(request: ChatRequest) -> Reply:
     """The guide's reply to `request`."""
     if wants_commit_message(request):
         return Reply(text=commit_message(request))
+    if wants_summary(request):
+        return Reply(text=conversation_summary(request))
     talk = talk_of(request)
     step = _decide(talk)
     form = answer_form(request)

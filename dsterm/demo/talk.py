@@ -119,7 +119,7 @@ def talk_of(request: ChatRequest) -> Talk:
     return Talk(
         prompt=_words(messages),
         exchanges=tuple(
-            Exchange(name=call.name, arguments=_arguments(call.arguments), result=results.get(call.id, ""))
+            Exchange(name=call.name, arguments=call_arguments(call.arguments), result=results.get(call.id, ""))
             for call in calls
         ),
         steps=sum(message.role is Role.ASSISTANT for message in turn),
@@ -133,14 +133,15 @@ def talk_of(request: ChatRequest) -> Talk:
 
 def _words(messages: Sequence[SentMessage]) -> str:
     """What the user wants: the newest words, for an accepted plan those before it, without what dsterm put beside them."""
-    spoken = [_plain(message.text or "") for message in messages if message.role is Role.USER]
+    spoken = [plain_words(message.text or "") for message in messages if message.role is Role.USER]
     while len(spoken) > 1 and is_acceptance(spoken[-1]):
         spoken.pop()
     return spoken[-1] if spoken else ""
 
 
-def _plain(text: str) -> str:
-    words = _NOTE.sub("", _BLOCK.sub(" ", without_data(text)[-_LAST_WORDS:]).strip())
+def plain_words(text: str, most: int = _LAST_WORDS) -> str:
+    """What the user said in a message, without what dsterm put beside it; of long ones the last `most` characters."""
+    words = _NOTE.sub("", _BLOCK.sub(" ", without_data(text)[-most:]).strip())
     return words.replace("@", "").strip()
 
 
@@ -182,7 +183,8 @@ def found_hits(result: str) -> list[Hit]:
     return hits
 
 
-def _arguments(text: str) -> dict[str, object]:
+def call_arguments(text: str) -> dict[str, object]:
+    """The arguments of a call; none where they can't be read."""
     try:
         decoded: object = msgspec.json.decode(text)
     except msgspec.DecodeError:
