@@ -13,7 +13,7 @@ from e2e_program import commit_all
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(60)]
 
-SCENARIO = {"any": [{"text": "Seen."}]}
+SCENARIO = {"send the pack": [{"text": "Seen."}]}
 RED = "\x1b[31m"
 
 
@@ -58,7 +58,7 @@ def test_the_text_is_what_attaching_sends(program, scripted, record, library):
     recorder = record(scripted)
     program.use(recorder.url)
     words = ("--exclude", "tests/")
-    program.ask("any", "--attach", str(library), *words)
+    program.ask("send the pack", "--attach", str(library), *words)
     sent = [
         message["content"] for message in recorder.requests[-1]["messages"] if "The user attached" in message["content"]
     ]

@@ -40,7 +40,7 @@ WRONG_CHOICES = {
     "an unknown session": (["--resume", "19990101"], "19990101", "/resume"),
     "no earlier session": (["--continue"], "no earlier session", "--continue"),
     "a path as a session": (["--resume", "../../x"], "../../x", "/resume"),
-    "a folder without git attached": (["--attach", ".."], "not a git repository", "git init"),
+    "a folder with nothing to attach": (["--attach", ".."], "no text files to attach", "another folder"),
     "nothing attached": (["--attach", "no-such-place"], "no-such-place", "git URL"),
     "an unknown revision attached": (["--attach", ".@no-such-branch"], "no-such-branch", "git log"),
     "a dangerous transport attached": (["--attach", "ext::sh -c id"], "https://", "plain"),
