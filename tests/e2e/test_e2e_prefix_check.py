@@ -53,6 +53,15 @@ def test_a_request_beside_the_conversation_is_left_out():
     assert broken_prefixes(visits(body(USER), aside, body(USER, SAID, MORE)), steps("", "", "")) == []
 
 
+def test_a_request_for_a_summary_is_left_out_although_it_continues_the_conversation():
+    asked = {"role": "user", "content": "[dsterm: The conversation is to be shortened. Write it.]"}
+    sent = visits(body(USER), body(USER, SAID, asked), body(USER, SAID, MORE))
+    assert broken_prefixes(sent, steps("", "", "")) == []
+    short = visits(body(USER), body(USER, SAID, asked), body(MORE))
+    assert broken_prefixes(short, steps("", "", "compacted")) == []
+    assert broken_prefixes(short, steps("", "", "")) != []
+
+
 def test_a_run_that_saves_nothing_is_no_part_of_a_session_before_it():
     assert broken_prefixes(visits(body(USER), body(MORE)), steps("")) == []
 

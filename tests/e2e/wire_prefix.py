@@ -33,6 +33,11 @@ ALLOWED = frozenset(
 """Fields that a request may carry: what wire.md says a client of V4 should send, and nothing else."""
 
 
+_ASKS_FOR_SUMMARY = b'"[dsterm: The conversation is to be shortened.'
+_LONGEST_QUESTION = 4_000
+"""It stands at the end of the conversation, and what is asked next follows from what was asked before it."""
+
+
 @dataclass(frozen=True)
 class Visit:
     """A request as the demo server recorded it."""
@@ -89,7 +94,7 @@ def read_steps(logs: Iterable[Path]) -> list[Step]:
 def conversation_of(body: bytes) -> bytes | None:
     """`body` up to the end of its messages, without the closing bracket; None for a request beside the conversation."""
     fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    if "tools" not in fields:
+    if "tools" not in fields or _ASKS_FOR_SUMMARY in bytes(fields["messages"])[-_LONGEST_QUESTION:]:
         return None
     messages = bytes(fields["messages"])
     start = body.index(b'"messages":' + messages)
