@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -50,8 +50,17 @@ class AttachDesk(Protocol):
         """The files of `source`, not counted."""
         ...
 
-    async def count(self, source: str, choice: PackChoice, tell: Callable[[WorkState], None]) -> Survey:
-        """The same with the tokens of every file, and what its content says against it."""
+    async def count(
+        self,
+        source: str,
+        choice: PackChoice,
+        tell: Callable[[WorkState], None],
+        fill: Callable[[Survey], Awaitable[None]] | None = None,
+    ) -> Survey:
+        """The same with the tokens of every file, and what its content says against it.
+
+        `fill` gets what is counted so far, first what was known before, then now and again.
+        """
         ...
 
     async def outlined(self, survey: Survey, paths: Sequence[str]) -> Mapping[str, int]:

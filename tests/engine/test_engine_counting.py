@@ -14,6 +14,7 @@ from scripted import ENVIRONMENT
 from dsterm.core.attachments import PackChoice, WorkStage
 from dsterm.core.errors import DiskError
 from dsterm.core.left_out_reasons import BINARY, NOT_TEXT
+from dsterm.engine.attaching import counting
 from dsterm.engine.attaching.counting import count_source, count_text
 from dsterm.llm.tokens import V4Counter
 from dsterm.render.outline import TokenOutline
@@ -175,6 +176,22 @@ async def test_a_revision_is_known_from_the_work_tree(make):
         path: file.tokens for path, file in files.items()
     }
     assert parts.counter.counted == []
+
+
+async def test_what_is_known_so_far_is_handed_on_at_once_and_now_and_again(make, repo, monkeypatch):
+    await count(make())
+    (repo / "a.py").write_text("def a():\n    return 2\n")
+    (repo / "new.py").write_text("new = True\n")
+    monkeypatch.setattr(counting, "_SECONDS_BETWEEN_FILLS", 0.0)
+    parts, filled = make(), []
+
+    async def fill(survey) -> None:
+        filled.append({file.path: file.tokens for file in survey.files})
+
+    survey = await count_source(parts, ".", PackChoice(), lambda _: None, fill)
+    assert filled[0]["same.py"] > 0
+    assert (filled[0]["a.py"], filled[0]["new.py"]) == (-1, -1)
+    assert filled[-1] == {file.path: file.tokens for file in survey.files}
 
 
 async def test_what_was_counted_before_esc_is_known_the_next_time(make):

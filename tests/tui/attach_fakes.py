@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -43,7 +43,9 @@ class FakeQuote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FakeDesk:
-    """`sizes` are the tokens of each file; `room` is how many fit; `hold` makes the count wait for `gate`."""
+    """`sizes` are the tokens of each file; `room` is how many fit; `hold` makes the count wait for `gate`, with
+    the `known` first files counted; `has_sizes` is whether the listing tells sizes.
+    """
 
     def __init__(self, sizes: Mapping[str, int] = SIZES, room: int = 900_000) -> None:
         self.sizes = dict(sizes)
@@ -55,6 +57,8 @@ class FakeDesk:
         self.outlines: list[str] = []
         self.named = (LeftOut(path="vendor/lib", reason="submodule"),)
         self.has_prices = True
+        self.has_sizes = True
+        self.known = 0
 
     async def survey(self, source: str, choice: PackChoice, tell: Callable[[WorkState], None]) -> Survey:
         self.surveyed.append((source, choice))
@@ -66,7 +70,7 @@ class FakeDesk:
         if not choice.tracked_only:
             paths["notes.txt"] = 300
         files = tuple(
-            SourceFile(path=path, blob=path, size=tokens * 4, reason=REASONS.get(path, ""))
+            SourceFile(path=path, blob=path, size=tokens * 4 if self.has_sizes else -1, reason=REASONS.get(path, ""))
             for path, tokens in sorted(paths.items(), key=lambda item: item[0].encode())
         )
         return Survey(
@@ -80,22 +84,33 @@ class FakeDesk:
             changed=frozenset({"README.md"}) if choice.since else frozenset(),
         )
 
-    async def count(self, source: str, choice: PackChoice, tell: Callable[[WorkState], None]) -> Survey:
+    async def count(
+        self,
+        source: str,
+        choice: PackChoice,
+        tell: Callable[[WorkState], None],
+        fill: Callable[[Survey], Awaitable[None]] | None = None,
+    ) -> Survey:
         survey = await self.survey(source, choice, tell)
         self.surveyed.pop()
         tell(WorkState(stage=WorkStage.COUNTING, done=5, total=13, tokens=61_000))
+        if fill is not None and self.known:
+            await fill(self._counted(survey, self.known))
         try:
             if self.hold:
                 await self.gate.wait()
         except asyncio.CancelledError:
             self.stopped += 1
             raise
+        return self._counted(survey, len(survey.files))
+
+    def _counted(self, survey: Survey, first: int) -> Survey:
         sizes = {**self.sizes, "notes.txt": 300, "vendor/lib/x.c": 800}
         counted = tuple(
             replace(file, tokens=sizes[file.path], reason=BY_CONTENT.get(file.path, file.reason))
-            for file in survey.files
+            for file in survey.files[:first]
         )
-        return replace(survey, files=counted)
+        return replace(survey, files=(*counted, *survey.files[first:]))
 
     async def outlined(self, survey: Survey, paths: Sequence[str]) -> Mapping[str, int]:
         self.outlines += paths

@@ -330,6 +330,23 @@ async def test_while_it_counts_the_tree_can_be_used_and_what_was_ticked_holds(st
         assert "counted" not in screen_text(app)[0]
 
 
+async def test_counts_fill_in_and_what_is_unknown_has_no_figures(start: Start) -> None:
+    conversation = FakeConversation()
+    desk = conversation.attachments
+    desk.hold, desk.has_sizes, desk.known = True, False, 3
+    async with start(conversation) as (app, pilot):
+        await pilot.press("f5")
+        await pilot.pause(0.4)
+        assert row(app, "docs/").split()[1:] == ["[x]", "docs/", "2", "files", "49k", "5", "%", "$0.0785", "$0.0066"]
+        assert row(app, "src/shop/").split()[1:] == ["[x]", "src/shop/", "5", "files", "…"]
+        assert row(app, "everything").split()[2:] == ["everything", "13", "files", "…"]
+        assert " 12 of 13 files · 9 not counted yet" in screen_text(app)
+        desk.gate.set()
+        assert isinstance(app.screen, AttachScreen)
+        await ready(app.screen, pilot)
+        assert "…" not in text(app)
+
+
 async def test_esc_stops_the_count_and_keeps_the_tree(start: Start) -> None:
     conversation = FakeConversation()
     conversation.attachments.hold = True
@@ -340,7 +357,7 @@ async def test_esc_stops_the_count_and_keeps_the_tree(start: Start) -> None:
         await pilot.pause(0.1)
         assert conversation.attachments.stopped == 1
         assert isinstance(app.screen, AttachScreen)
-        assert "not counted: ~ is a guess" in screen_text(app)[0]
+        assert "count stopped" in screen_text(app)[0]
         assert row(app, "README.md")
         await pilot.press("escape")
         await pilot.pause()

@@ -180,7 +180,8 @@ async def test_the_palette_finds_and_runs_an_action(start: Start) -> None:
 async def test_f5_opens_what_can_be_attached(start: Start) -> None:
     async with start(FakeConversation()) as (app, pilot):
         await pilot.press("f5")
-        assert app.composer.text == "/attach "
+        await pilot.pause()
+        assert isinstance(app.screen, AttachScreen)
 
 
 async def test_a_theme_is_chosen_with_a_live_preview(start: Start) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from dsterm.context.pack_quote import PackQuote
 from dsterm.core.attachments import PackChoice, Survey, WorkState
@@ -22,9 +22,15 @@ class Attachments:
         """The files of `source`, not counted."""
         return await self._live().parts.sources.survey(source, choice, tell)
 
-    async def count(self, source: str, choice: PackChoice, tell: Callable[[WorkState], None]) -> Survey:
-        """The same with the tokens of every file, and what its content says against it."""
-        return await count_source(self._live().parts, source, choice, tell)
+    async def count(
+        self,
+        source: str,
+        choice: PackChoice,
+        tell: Callable[[WorkState], None],
+        fill: Callable[[Survey], Awaitable[None]] | None = None,
+    ) -> Survey:
+        """The same with the tokens of every file, and what its content says against it; `fill` gets it half done, too."""
+        return await count_source(self._live().parts, source, choice, tell, fill)
 
     async def outlined(self, survey: Survey, paths: Sequence[str]) -> Mapping[str, int]:
         """Tokens of the outlines of these files, by path; 0 for one that has none and would be listed by name."""

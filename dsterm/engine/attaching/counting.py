@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -18,6 +18,7 @@ from dsterm.engine.attaching.packing import AttachingParts
 from dsterm.workspace.sources.reasons import content_kind, content_reason
 
 _SECONDS_BETWEEN = 0.1
+_SECONDS_BETWEEN_FILLS = 1.0
 _PACK = "pack"
 """The kind of counts of whole packs, by the SHA-256 of their text."""
 
@@ -26,24 +27,33 @@ _Known = Mapping[str, Mapping[str, BlobCount]]
 
 
 async def count_source(
-    parts: AttachingParts, source: str, choice: PackChoice, tell: Callable[[WorkState], None]
+    parts: AttachingParts,
+    source: str,
+    choice: PackChoice,
+    tell: Callable[[WorkState], None],
+    fill: Callable[[Survey], Awaitable[None]] | None = None,
 ) -> Survey:
     """The files of `source` with tokens, sizes and content reasons; those that stay out by their name are counted, too.
 
     What can't be taken in at all has no tokens. Cancelled, it keeps what it has counted so far for the next time. Raises
-    DstermError.
+    DstermError. `fill` gets what is known so far, at once and then about every second.
     """
     survey = await parts.sources.survey(source, choice, tell)
     work = _Counting(parts, survey)
     missing = await asyncio.to_thread(work.recall)
     tell(work.state)
     if missing:
-        told = time.monotonic()
+        told = filled = time.monotonic()
+        if fill is not None:
+            await fill(await asyncio.to_thread(work.counted))
         async for batch in parts.sources.read(survey, missing):
             await asyncio.to_thread(work.count, batch)
             if time.monotonic() - told >= _SECONDS_BETWEEN:
                 told = time.monotonic()
                 tell(work.state)
+            if fill is not None and time.monotonic() - filled >= _SECONDS_BETWEEN_FILLS:
+                await fill(await asyncio.to_thread(work.counted))
+                filled = time.monotonic()
         tell(work.state)
     return await asyncio.to_thread(work.counted)
 

@@ -74,9 +74,13 @@ def foot_lines(
     """
     if tree is None:
         return [EMPTY, EMPTY, EMPTY, EMPTY, _keys(width)]
+    total = tree.total()
+    if total.unknown:
+        words = f" {total.files:,} of {format_count(len(tree.files), 'file')} · {total.unknown:,} not counted yet"
+        return [Line(clipped((Span(words),), width)), EMPTY, EMPTY, _here(tree, here, scale, width), _keys(width)]
     return [
         _totals(tree, scale, width),
-        Line(clipped((Span(" "), *_money(tree.total().tokens, scale, width)), width)),
+        Line(clipped((Span(" "), *_money(total.tokens, scale, width)), width)),
         _fit(tree, scale, lack, width),
         _here(tree, here, scale, width),
         _keys(width),
@@ -98,7 +102,7 @@ def _work(page: Page) -> tuple[Span, ...]:
     work = page.work
     if work is None:
         known = page.survey is not None and not page.is_counted
-        return (Span("not counted: ~ is a guess ", Style.DIM),) if known else ()
+        return (Span("count stopped ", Style.DIM),) if known else ()
     words = clean_line(work.detail) or {WorkStage.FETCHING: "fetching", WorkStage.LISTING: "listing"}.get(
         work.stage, ""
     )
@@ -178,9 +182,9 @@ def _here(tree: AttachTree, here: Folder | int | None, scale: Scale, width: int)
         return EMPTY
     path = tree.files[here].path if isinstance(here, int) else here.path
     left = (Span(" "), Span(_clean(path) or "everything", Style.DIM))
-    if width >= _HIDES_HERE:
-        return Line(clipped(left, width))
     summed = tree.sum(here)
+    if width >= _HIDES_HERE or (summed.unknown if summed.files else summed.all_unknown):
+        return Line(clipped(left, width))
     tokens = summed.tokens if summed.files else summed.all_tokens
     money = [
         f"{clean_line(prices.title)} " + " / ".join(format_money(dollars) for dollars in prices.dollars(tokens))

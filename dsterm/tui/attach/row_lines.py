@@ -31,6 +31,9 @@ _SHOWS_ONE_MODEL = 76
 _SHOWS_ALL_MODELS = 116
 _MILLION = 1_000_000
 
+UNKNOWN = "…"
+"""In place of figures that are not counted yet."""
+
 _BOXES = {Box.IN: "[x]", Box.PARTLY: "[~]", Box.OUT: "[ ]"}
 _LEVEL_BOXES = {Level.OUTLINE: "[o]", Level.LISTED: "[l]"}
 
@@ -134,8 +137,13 @@ def _figures(tree: AttachTree, target: Folder | int, summed: Sum, scale: Scale, 
     note = truncated(_note(tree, target, summed, width), _NOTE_CELLS)
     spans = [Span(f"{note}  ", Style.DIM)]
     if not _can_tick(tree, target):
-        blank = _TOKEN_CELLS + (_SHARE_CELLS + 1 if width >= _SHOWS_SHARE else 0)
-        return (*spans, Span(" " * (blank + 2 * _MONEY_CELLS * len(scale.columns(width)))))
+        return (*spans, Span(" " * _blank(scale, width)))
+    if summed.all_unknown if is_out else summed.unknown:
+        return (
+            *spans,
+            Span(f"{UNKNOWN:>{_TOKEN_CELLS}}", Style.DIM),
+            Span(" " * (_blank(scale, width) - _TOKEN_CELLS)),
+        )
     spans.append(Span(f"{token_words(tokens, is_guess=_is_guess(tree, target, summed)):>{_TOKEN_CELLS}}", style))
     if width >= _SHOWS_SHARE:
         spans.append(Span(f"{format_share(tokens / scale.window):>{_SHARE_CELLS + 1}}", Style.DIM))
@@ -143,6 +151,12 @@ def _figures(tree: AttachTree, target: Folder | int, summed: Sum, scale: Scale, 
         money = "".join(f"{format_money(dollars):>{_MONEY_CELLS}}" for dollars in prices.dollars(tokens))
         spans.append(Span(money, Style.DIM))
     return tuple(spans)
+
+
+def _blank(scale: Scale, width: int) -> int:
+    """Cells that all figures of a row take."""
+    share = _SHARE_CELLS + 1 if width >= _SHOWS_SHARE else 0
+    return _TOKEN_CELLS + share + 2 * _MONEY_CELLS * len(scale.columns(width))
 
 
 def _can_tick(tree: AttachTree, target: Folder | int) -> bool:

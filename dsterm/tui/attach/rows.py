@@ -20,7 +20,10 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rows:
-    """The rows of a tree. Whoever changes what is open, the filter or the order calls `lay_out` for the new ones."""
+    """The rows of a tree. Whoever changes what is open, the filter or the order calls `lay_out` for the new ones.
+
+    `layouts` counts those.
+    """
 
     def __init__(self, tree: AttachTree) -> None:
         self.tree = tree
@@ -29,6 +32,7 @@ class Rows:
         self._low = [file.path.lower() for file in tree.files]
         self._matches: list[int] | None = None
         self.rows: list[Row] = []
+        self.layouts = 0
         self.lay_out()
 
     def set_filter(self, words: str) -> None:
@@ -45,6 +49,7 @@ class Rows:
 
     def lay_out(self) -> None:
         """The rows anew."""
+        self.layouts += 1
         self.rows = []
         waiting = [Row(self.tree.root, 0)]
         while waiting:
@@ -86,10 +91,17 @@ class Rows:
         return {folder.path for folder in self.tree.root.walk() if folder.is_open}
 
     def open_all(self, paths: set[str]) -> None:
-        """Open these folders."""
+        """Open these folders, and no others."""
         for folder in self.tree.root.walk():
             folder.is_open = folder.path in paths or folder.parent is None
         self.lay_out()
+
+    def follow(self, other: Rows) -> None:
+        """Stand as `other` does, which may be of another survey: open folders, filter and order."""
+        self.is_by_tokens = other.is_by_tokens
+        self.open_all(other.open_paths())
+        if other.filter or self.filter:
+            self.set_filter(other.filter)
 
     def _inside(self, folder: Folder) -> list[Folder | int | LeftOut]:
         children: list[Folder | int] = [*folder.folders, *folder.files]

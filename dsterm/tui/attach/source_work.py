@@ -46,7 +46,7 @@ class SourceWork:
             survey = await self._desk.survey(source, choice, self._hear)
             await self._take(source, survey, choice)
             self.is_counted = False
-            survey = await self._desk.count(source, choice, self._hear)
+            survey = await self._desk.count(source, choice, self._hear, lambda known: self._take(source, known, None))
             await self._take(source, survey, None)
             self.is_counted = True
         except DstermError as error:
@@ -82,15 +82,25 @@ class SourceWork:
             wanted = choice or PackChoice()
             self.rows = await asyncio.to_thread(lambda: Rows(AttachTree(survey, wanted)))
         else:
-            old = before.tree
-            wanted, revision = choice or old.choice(), old.revision
-            rows = await asyncio.to_thread(lambda: Rows(AttachTree(survey, wanted, dict(old.outlines))))
-            if old.revision != revision:
-                rows.tree.use(replace(choice, levels=old.choice().levels) if choice is not None else old.choice())
-                rows.tree.add_outlines(old.outlines)
-            rows.is_by_tokens = before.is_by_tokens
-            rows.open_all(before.open_paths())
-            rows.set_filter(before.filter)
-            self.rows = rows
+            self.rows = await self._remade(before, survey, choice)
         self.source = source
         self._tell()
+
+    @staticmethod
+    async def _remade(before: Rows, survey: Survey, choice: PackChoice | None) -> Rows:
+        """The rows of `survey` as `before` stood: with the same open folders, filter and order."""
+        old = before.tree
+
+        def make() -> Rows:
+            rows = Rows(AttachTree(survey, choice or old.choice(), dict(old.outlines)))
+            rows.follow(before)
+            return rows
+
+        revision, layouts = old.revision, before.layouts
+        rows = await asyncio.to_thread(make)
+        if old.revision != revision:
+            rows.tree.use(replace(choice, levels=old.choice().levels) if choice is not None else old.choice())
+            rows.tree.add_outlines(old.outlines)
+        if before.layouts != layouts:
+            rows.follow(before)
+        return rows

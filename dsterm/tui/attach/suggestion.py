@@ -20,7 +20,7 @@ def what_to_leave_out(tree: AttachTree, tokens: int) -> list[Folder | int]:
     candidates = [(size, target) for size, target in _candidates(tree, int(total * _LEAST_SHARE)) if size < total]
     candidates.sort(key=lambda candidate: -candidate[0])
     others = [(size, target) for size, target in candidates if not _holds_source(tree, target)]
-    return _enough(others, tokens) or _enough(candidates, tokens)
+    return next(filter(None, (find(some, tokens) for some in (others, candidates) for find in (_enough, _one))), [])
 
 
 def _holds_source(tree: AttachTree, target: Folder | int) -> bool:
@@ -38,6 +38,11 @@ def _enough(candidates: list[tuple[int, Folder | int]], tokens: int) -> list[Fol
         missing -= size
         candidates = [(each, other) for each, other in candidates if not _overlap(span(target), span(other))]
     return chosen if missing <= 0 else []
+
+
+def _one(candidates: list[tuple[int, Folder | int]], tokens: int) -> list[Folder | int]:
+    """The smallest that is enough alone."""
+    return [target for size, target in candidates if size >= tokens][-1:]
 
 
 def _next(candidates: list[tuple[int, Folder | int]], missing: int, *, is_last: bool) -> tuple[int, Folder | int]:

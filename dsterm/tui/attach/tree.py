@@ -24,7 +24,7 @@ _OUTLINE_SHARE = 0.2
 
 
 # The columns of the running totals that are asked for alone.
-_ALL_TOKENS, _TOKENS = 0, 2
+_ALL_TOKENS, _TOKENS = 0, 3
 
 
 class Box(StrEnum):
@@ -38,6 +38,8 @@ class Box(StrEnum):
 class Sum(msgspec.Struct, frozen=True, gc=False):
     """What a file or a folder comes to: `tokens` go in (about that many where `is_guess`), of `all_tokens` that could.
 
+    Nothing can be said about files of which not even the size is known: `unknown` of those that go in, `all_unknown` of all.
+
     `files` go in. `outlined` and `listed` are those of them of which only that goes in.
     """
 
@@ -47,6 +49,8 @@ class Sum(msgspec.Struct, frozen=True, gc=False):
     outlined: int
     listed: int
     is_guess: bool
+    unknown: int
+    all_unknown: int
     box: Box
 
     @property
@@ -81,6 +85,10 @@ class AttachTree:
         self.shown: bytearray | None = None
         self.revision = 0
         self._is_final = bytearray(bool(file.reason) and is_final(file.reason) for file in survey.files)
+        self._is_unknown = bytearray(
+            file.tokens < 0 and file.size < 0 and not final
+            for file, final in zip(survey.files, self._is_final, strict=True)
+        )
         self._full = [self._full_tokens(file) for file in survey.files]
         self.use(choice)
 
@@ -121,7 +129,7 @@ class AttachTree:
     def show_only(self, shown: bytearray | None) -> None:
         """Sum and tick only the files marked in `shown`; None: all."""
         self.shown = shown
-        self._static = self._masked(self._full, self._is_usual)
+        self._static = self._masked(self._full, self._is_usual, self._is_unknown)
         self._sum_shown()
 
     def toggle(self, target: Folder | int) -> None:
@@ -157,13 +165,13 @@ class AttachTree:
     def sum(self, target: Folder | int) -> Sum:
         """What it comes to."""
         start, end = span(target)
-        all_tokens, usual, tokens, files, usual_in, outlined, listed, guesses = (
+        all_tokens, usual, all_unknown, tokens, files, usual_in, outlined, listed, guesses, unknown = (
             row[end] - row[start] for row in self._rows
         )
         box = Box.OUT if not files else Box.IN if usual_in == usual and (usual or files == end - start) else Box.PARTLY
         if isinstance(target, int):
             box = Box.IN if files else Box.OUT
-        return Sum(tokens, all_tokens, files, outlined, listed, guesses > 0, box)
+        return Sum(tokens, all_tokens, files, outlined, listed, guesses > 0, unknown, all_unknown, box)
 
     def total(self) -> Sum:
         """What everything comes to, whatever a filter shows."""
@@ -211,6 +219,7 @@ class AttachTree:
         else:
             self._put_outline(number)
         self._is_in[number] = level is not Level.OUT
+        self._is_unknown_in[number] = self._is_unknown[number] and level in {Level.FULL, Level.OUTLINE}
         self._is_usual_in[number] = level is not Level.OUT and self._is_usual[number]
         self._is_outline[number] = level is Level.OUTLINE
         self._is_listed[number] = level is Level.LISTED
@@ -227,15 +236,15 @@ class AttachTree:
         count = len(self.files)
         self._tokens = [0] * count
         self._guesses, self._is_in, self._is_usual_in = bytearray(count), bytearray(count), bytearray(count)
-        self._is_outline, self._is_listed = bytearray(count), bytearray(count)
+        self._is_outline, self._is_listed, self._is_unknown_in = bytearray(count), bytearray(count), bytearray(count)
         for number, level in enumerate(self.levels):
             if level is not Level.OUT:
                 self._put(number, level)
         shown, self.shown = self.shown, None
-        self._all_static = self._static = self._masked(self._full, self._is_usual)
+        self._all_static = self._static = self._masked(self._full, self._is_usual, self._is_unknown)
         self.shown = shown
         if shown is not None:
-            self._static = self._masked(self._full, self._is_usual)
+            self._static = self._masked(self._full, self._is_usual, self._is_unknown)
         self._sum_up()
 
     def _sum_up(self) -> None:
@@ -251,7 +260,8 @@ class AttachTree:
         self._rows = (*self._static, *self._masked(*self._columns())) if self.shown is not None else self._all_rows
 
     def _columns(self) -> tuple[Sequence[int], ...]:
-        return (self._tokens, self._is_in, self._is_usual_in, self._is_outline, self._is_listed, self._guesses)
+        is_in, usual_in, unknown_in = self._is_in, self._is_usual_in, self._is_unknown_in
+        return (self._tokens, is_in, usual_in, self._is_outline, self._is_listed, self._guesses, unknown_in)
 
     def _masked(self, *columns: Sequence[int]) -> tuple[list[int], ...]:
         """Running totals of what is shown, so that any folder is one subtraction of each."""
