@@ -34,7 +34,7 @@ def mask(text: str, lexer: Lexer) -> MaskedCode:
         if start < position:
             continue
         gap = text[position:start]
-        is_comment, is_string = kind in Comment or kind in String.Doc, _is_string(kind, String)
+        is_comment, is_string = _is_in(kind, Comment, String.Doc), _is_in(kind, String)
         bare.append(gap + (_blank(value) if is_comment or is_string else value))
         shown.append(gap + (_blank(value) if is_comment else value))
         position = start + len(value)
@@ -42,8 +42,9 @@ def mask(text: str, lexer: Lexer) -> MaskedCode:
     return MaskedCode(bare="".join(bare) + rest, shown="".join(shown) + rest)
 
 
-def _is_string(kind: _TokenType, string: _TokenType) -> bool:
-    return kind in string and kind is not string.Symbol
+def _is_in(kind: _TokenType, *wider: _TokenType) -> bool:
+    """Whether a kind of token is one of these or part of one."""
+    return any(kind[: len(one)] == one for one in wider) and kind[-1:] != ("Symbol",)
 
 
 def _blank(value: str) -> str:

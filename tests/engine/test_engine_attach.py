@@ -103,9 +103,9 @@ async def test_where_no_outline_can_be_made_the_file_is_named_and_that_is_said(t
 async def test_what_does_not_fit_is_refused_with_figures_before_it_is_read(tmp_path: Path) -> None:
     engine = World(tmp_path).engine(ScriptedProvider([]), pack_text="word " * 1_000_000)
     said = await told(engine, "/attach .")
-    assert re.search(r"has 1,250,000 tokens in 1 file and does not fit: it is [\d,]+ tokens too many for Pro", said), (
-        said
-    )
+    assert re.search(
+        r"has 1,250,000 tokens in 1 file and does not fit: it is [\d,]+ tokens too many for the 1,048,576 of Pro", said
+    ), said
     assert packs(engine) == []
     quotes = engine.attachments.quotes(1_250_000)
     assert [(quote.title, quote.fits) for quote in quotes] == [("Pro", False), ("Flash", False)]
@@ -138,7 +138,7 @@ def test_the_largest_folders_are_named_and_the_smallest_that_would_do_is_offered
         "docs/": total(100),
     }
     assert largest_folders(sums) == [("src/a/", 500), ("src/b/", 300), ("src/c/", 100)]
-    quote = PackQuote(title="Pro", tokens=1000, share=1.2, miss_dollars=None, hit_dollars=None, missing=250)
+    quote = PackQuote(title="Pro", tokens=1000, window=900, share=1.2, miss_dollars=None, hit_dollars=None, missing=250)
     assert "leave some out, as with --exclude /src/b/, or" in does_not_fit("x", quote, sums, files=9)
 
 

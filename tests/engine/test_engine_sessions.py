@@ -195,7 +195,7 @@ async def test_an_attached_repo_stands_before_the_prompt_and_is_quoted_first(wor
     provider = ScriptedProvider([answer("one")])
     engine = world.engine(provider)
     said = texts(await do(engine, "/attach ."))
-    assert "1 files" in said
+    assert "1 file," in said
     assert "~$" in said
     await play(engine, "what is it")
     first = provider.requests[0].messages[0]

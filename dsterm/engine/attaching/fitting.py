@@ -32,7 +32,7 @@ def does_not_fit(source: str, quote: PackQuote, sums: Mapping[str, FolderSum], *
     """By how much, and which folders would do."""
     text = (
         f"{source} has {quote.tokens:,} tokens in {format_count(files, 'file')} and does not fit: it is {quote.missing:,} tokens"
-        f" too many for {quote.title} beside what is there, with room for an answer."
+        f" too many for the {quote.window:,} of {quote.title}, beside what is there and with room for an answer."
     )
     folders = largest_folders(sums)
     if not folders:
