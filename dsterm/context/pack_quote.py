@@ -12,9 +12,9 @@ from dsterm.core.pricing import prompt_cost
 
 
 class PackQuote(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures for the model called `title`: the `share` of its `window` (1 is all), US dollars for a send that the provider's cache
-    doesn't have and for one that it has (None: unknown price), and `missing`, the tokens by which it doesn't fit beside what is
-    there, 0 where it does.
+    """Figures for the model called `title`: the `share` of its `window` (1 is all), US dollars for a send that the provider's
+    cache doesn't have and for one that it has (None: unknown price), and `missing`, the tokens by which it doesn't fit beside
+    what is there, 0 where it does.
     """
 
     title: str
