@@ -36,7 +36,8 @@ class Box(StrEnum):
 
 
 class Sum(msgspec.Struct, frozen=True, gc=False):
-    """What a file or a folder comes to: `tokens` go in (about that many where `is_guess`), of `all_tokens` that could.
+    """What a file or a folder comes to: `tokens` go in (about that many where `is_guess`), of `all_tokens` that ticking
+    it takes: in a folder without what something speaks against.
 
     Nothing can be said about files of which not even the size is known: `unknown` of those that go in, `all_unknown` of all.
 
@@ -129,7 +130,7 @@ class AttachTree:
     def show_only(self, shown: bytearray | None) -> None:
         """Sum and tick only the files marked in `shown`; None: all."""
         self.shown = shown
-        self._static = self._masked(self._full, self._is_usual, self._is_unknown)
+        self._static = self._static_totals()
         self._sum_shown()
 
     def toggle(self, target: Folder | int) -> None:
@@ -171,6 +172,7 @@ class AttachTree:
         box = Box.OUT if not files else Box.IN if usual_in == usual and (usual or files == end - start) else Box.PARTLY
         if isinstance(target, int):
             box = Box.IN if files else Box.OUT
+            all_tokens, all_unknown = self._full[target], self._is_unknown[target]
         return Sum(tokens, all_tokens, files, outlined, listed, guesses > 0, unknown, all_unknown, box)
 
     def total(self) -> Sum:
@@ -183,7 +185,9 @@ class AttachTree:
         return self._all_rows[_TOKENS][end] - self._all_rows[_TOKENS][start]
 
     def all_tokens(self, target: Folder | int) -> int:
-        """Tokens of it that could go in, whatever a filter shows."""
+        """Tokens that ticking it takes, whatever a filter shows."""
+        if isinstance(target, int):
+            return self._full[target]
         start, end = span(target)
         return self._all_rows[_ALL_TOKENS][end] - self._all_rows[_ALL_TOKENS][start]
 
@@ -241,10 +245,10 @@ class AttachTree:
             if level is not Level.OUT:
                 self._put(number, level)
         shown, self.shown = self.shown, None
-        self._all_static = self._static = self._masked(self._full, self._is_usual, self._is_unknown)
+        self._all_static = self._static = self._static_totals()
         self.shown = shown
         if shown is not None:
-            self._static = self._masked(self._full, self._is_usual, self._is_unknown)
+            self._static = self._static_totals()
         self._sum_up()
 
     def _sum_up(self) -> None:
@@ -262,6 +266,12 @@ class AttachTree:
     def _columns(self) -> tuple[Sequence[int], ...]:
         is_in, usual_in, unknown_in = self._is_in, self._is_usual_in, self._is_unknown_in
         return (self._tokens, is_in, usual_in, self._is_outline, self._is_listed, self._guesses, unknown_in)
+
+    def _static_totals(self) -> tuple[list[int], ...]:
+        """What ticks don't change."""
+        usual = self._is_usual
+        columns = (list(map(mul, self._full, usual)), usual, list(map(mul, self._is_unknown, usual)))
+        return self._masked(*columns)
 
     def _masked(self, *columns: Sequence[int]) -> tuple[list[int], ...]:
         """Running totals of what is shown, so that any folder is one subtraction of each."""
