@@ -244,3 +244,33 @@ async def test_the_notice_at_the_edge_tells_what_it_costs(world: CompactionWorld
     assert "The window of Flash is full, so what is old is summed up:" in told
     assert "costs ~$" in told
     await engine.close()
+
+
+async def test_what_was_taken_out_may_be_asked_for_again_in_the_same_turn(world: CompactionWorld) -> None:
+    text = "".join(f"value_{number} = {number}\n" for number in range(700))
+    for name in "abcdefgh":
+        (world.folder / f"{name}.py").write_text(text)
+
+    def works(request):
+        count = len(provider.conversation)
+        if count > 20:
+            return [TextPiece("All is done.")]
+        return [call("read", {"file_path": f"{'abcdefgh'[count % 8]}.py"}, f"c{count}")]
+
+    provider = CountingProvider(works, real_window=WINDOW)
+    engine = world.open(provider, window=WINDOW)
+    events = await play(engine, "read them again and again")
+    assert ends(events) == [(TurnEnd.ANSWERED, "")]
+    assert "you have made it before in this turn" not in repr(messages(engine))
+    await engine.close()
+
+
+async def test_originals_that_do_not_fit_are_said_to_be_made_shorter_again(world: CompactionWorld) -> None:
+    provider = CountingProvider(says(f"answer {LONG}"), real_window=WINDOW)
+    engine = world.open(provider, window=WINDOW)
+    while not compactions(engine):
+        await play(engine, f"more {LONG}")
+    said = notices(await do(engine, "/compact undo"))
+    assert "That does not fit the window, so the next request would be made shorter again." in said
+    assert ends(await play(engine, "short")) == [(TurnEnd.ANSWERED, "")]
+    await engine.close()

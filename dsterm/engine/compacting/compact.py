@@ -12,6 +12,7 @@ from dsterm.core.context_events import Compacted, OriginalsRestored, ResultsPrun
 from dsterm.core.delta_events import WorkProgress
 from dsterm.core.errors import ProviderError, UsageError
 from dsterm.core.events import AsideEnded, Envelope
+from dsterm.engine.compacting.fitting import has_room
 from dsterm.engine.compacting.plan import (
     LEAST_SAVED,
     CompactionPlan,
@@ -56,9 +57,10 @@ def restore(live: LiveSession) -> None:
     left = len(live.session.originals)
     again = " What was taken out before that comes back with /compact undo again." if left else ""
     now = forecast_next(live)
+    full = "" if has_room(live) else " That does not fit the window, so the next request would be made shorter again."
     live.notice(
         f"The originals are back: the next prompt is {format_tokens(now.prompt_tokens)} tokens,"
-        f" {format_money(now.dollars, is_estimate=True)}.{again}"
+        f" {format_money(now.dollars, is_estimate=True)}.{full}{again}"
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from dsterm.core.context_events import Compacted, ResultsPruned
 from dsterm.core.errors import ToolError
 from dsterm.core.events import Event, ToolEnded, ToolRequested
 from dsterm.core.messages import ToolCall
@@ -83,6 +84,9 @@ def _made(events: Sequence[Event]) -> tuple[list[_Made], frozenset[str]]:
     did: set[str] = set()
     for event in events:
         match event:
+            case ResultsPruned() | Compacted():
+                # What was told then may not stand in the conversation any more.
+                made, seen = [], set()
             case ToolRequested(call=call):
                 made.append(_Made(call, call_key(call), frozenset(event.effects)))
             case ToolEnded(result=result):
