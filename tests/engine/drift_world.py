@@ -114,7 +114,8 @@ def known(engine: Engine, apply: Callable[[dict[str, str], str], None]) -> dict[
                 apply(files, diffs_in(text))
             case ToolEnded(result=result) if result.outcome is Outcome.DONE:
                 for diff in result.diffs:
-                    files[diff.path] = edited(files[diff.path], diff)
+                    if diff.path in files:
+                        files[diff.path] = edited(files[diff.path], diff)
             case _:
                 pass
     return files

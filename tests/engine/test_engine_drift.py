@@ -13,6 +13,7 @@ from scripted import answer, call, calls, do, only, play
 
 from dsterm.core.attachments import Level
 from dsterm.core.config import Config
+from dsterm.core.context_events import Compacted
 from dsterm.core.events import StepStarted, ToolEnded, TurnStarted
 from dsterm.core.questions import Answer
 from dsterm.core.review import FileReview
@@ -309,3 +310,30 @@ async def test_what_the_user_changed_of_an_edit_before_it_was_written_is_told(tm
     await play(engine, "edit", [Answer(answer="edited", reviews=review)])
     (change,) = told(engine)
     assert "-a = 1\n+a = 5\n" in change.text
+
+
+async def test_an_edit_that_a_summary_stands_for_is_told_as_it_came_out(tmp_path: Path) -> None:
+    world = DriftWorld(tmp_path)
+    engine = world.open(calls(replaced("a.py", "a = 1", "a = 2")), answer("done"), answer("two"))
+    await attach(engine)
+    await play(engine, "edit")
+    engine._live.emit(Compacted(summary="The user had a file edited.", keeps=0))
+    await play(engine, "so?")
+    (change,) = told(engine)
+    assert "-a = 1\n+a = 2\n" in change.text
+
+
+async def test_where_the_former_text_is_gone_the_whole_new_one_is_told(tmp_path: Path) -> None:
+    world = DriftWorld(tmp_path)
+    engine = world.open(answer("one"))
+    await attach(engine)
+    world.write("a.py", source("a = 2"))
+    await play(engine, "hi")
+    session_id, kept = engine.status().session_id, told(engine)[0].files[0].kept
+    await engine.close()
+    (world.home / "packs" / f"{kept}.txt").unlink()
+    world.write("a.py", source("a = 3"))
+    engine = world.open(answer("two"))
+    engine.resume(session_id)
+    await play(engine, "back")
+    assert diffs_in(told(engine)[-1].text).endswith(f"its whole text is now:\n```\n{source('a = 3')}```\n")

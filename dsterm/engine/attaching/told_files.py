@@ -90,6 +90,7 @@ class _Fold:
         texts: ToldTexts,
     ) -> None:
         self.told: dict[str, ToldFile] = {}
+        self._attached: list[Pack] = []
         self._packs = packs
         self._calls = calls
         self._manifest = manifest
@@ -123,6 +124,7 @@ class _Fold:
                 pass
 
     def _attach(self, pack: Pack) -> None:
+        self._attached.append(pack)
         for file in self._manifest(pack.digest).files:
             path = workspace_path(pack, file.path)
             former = self.told.get(path)
@@ -165,7 +167,7 @@ class _Fold:
 
     def _owner(self, path: str) -> str:
         """The pack that a new file at `path` belongs to."""
-        fitting = (one for one in self._packs.values() if path.startswith(f"{one.place}/" if one.place else ""))
+        fitting = (one for one in self._attached if path.startswith(f"{one.place}/" if one.place else ""))
         return next((one.digest for one in fitting), "")
 
     def _is_text_of(self, file: ToldFile, blob: str) -> bool:
