@@ -144,3 +144,11 @@ def test_the_largest_folders_are_named_and_the_smallest_that_would_do_is_offered
 
 def packs(engine: Engine) -> list[Pack]:
     return [envelope.event.pack for envelope in engine.transcript() if isinstance(envelope.event, RepoAttached)]
+
+
+async def test_a_pack_of_more_than_half_the_window_is_not_counted_twice_when_it_is_told_of(tmp_path: Path) -> None:
+    """It fits, and so it must not be said that it fits no more."""
+    engine = World(tmp_path).engine(ScriptedProvider([]), pack_text="words and words\n" * 150_000)
+    said = await told(engine, "/attach .")
+    assert "Attached ." in said
+    assert "does not fit" not in said

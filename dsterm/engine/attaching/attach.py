@@ -49,8 +49,10 @@ async def attach(live: LiveSession, source: str, choice: PackChoice = _EVERYTHIN
     if any(built.pack.digest == attached.digest for attached in live.session.packs):
         raise UsageError(f"{source} is attached already, exactly as it is now.")
     _require_room(live, gathered.survey, gathered.levels, tokens=built.pack.tokens)
+    # Beside what is there so far: afterwards the pack would count as there already.
+    quoted = quotes(live, built.pack.tokens)
     _keep(live, built)
-    live.notice(announcement(built, gathered, quotes(live, built.pack.tokens)))
+    live.notice(announcement(built, gathered, quoted))
 
 
 def progress(live: LiveSession, source: str) -> Callable[[WorkState], None]:
