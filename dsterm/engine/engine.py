@@ -129,10 +129,10 @@ class Engine:
             yield envelope
 
     def attach(self, source: str, choice: PackChoice | None = None) -> AsyncIterator[Envelope]:
-        """Attach a folder, a file, `PATH@REV` or a URL, all of it or what is chosen. Raises DstermError, unlike the command."""
+        """Attach a folder, a file, `PATH@REV` or a URL, or just what is chosen of it, unasked. Raises DstermError."""
         from dsterm.engine.attaching.attach import attach  # noqa: PLC0415  only when something is attached
 
-        return self._drive.events(attach(self._live, source, choice or PackChoice()))
+        return self._drive.events(attach(self._live, source, choice or PackChoice(), asks=choice is None))
 
     @property
     def attachments(self) -> Attachments:

@@ -48,6 +48,15 @@ async def test_where_nobody_can_be_asked_they_are_left_out(tmp_path: Path) -> No
     assert SECRET not in repr(provider.requests[0].messages)
 
 
+async def test_who_chose_file_by_file_is_not_asked_about_the_rest(tmp_path: Path) -> None:
+    provider = ScriptedProvider([answer("Seen.")])
+    engine = World(tmp_path).engine(provider, pack_secret=SECRET)
+    events = [envelope.event async for envelope in engine.attach("x", PackChoice())]
+    assert not any(isinstance(event, QuestionAsked) for event in events)
+    await play(engine, "go")
+    assert SECRET not in repr(provider.requests[0].messages)
+
+
 async def told(engine: Engine, line: str) -> str:
     """What a command says."""
     events = await do(engine, line)

@@ -303,12 +303,13 @@ async def test_another_source_is_opened_and_one_that_is_none_leaves_what_there_w
 
 async def test_what_is_attached_already_is_told_and_ticked(start: Start) -> None:
     conversation = FakeConversation()
-    taken = PackChoice(preset=Preset.SOURCE, levels={"README.md": Level.LISTED})
+    taken = PackChoice(preset=Preset.SOURCE, levels={"README.md": Level.LISTED, "tests/test_cart.py": Level.OUTLINE})
     conversation.now = replace(conversation.now, packs=(Pack(digest="d", source=".", tokens=48_100, choice=taken),))
     async with start(conversation) as (app, pilot):
         page = await opened(app, pilot)
         assert choice(page) == taken
-        assert "attached already with 48k tokens; what was taken then is ticked" in text(app)
+        assert "attached already with 48k tokens: what is ticked; /detach takes that out" in text(app)
+        assert conversation.attachments.outlines == ["tests/test_cart.py"]
 
 
 async def test_while_it_counts_the_tree_can_be_used_and_what_was_ticked_holds(start: Start) -> None:

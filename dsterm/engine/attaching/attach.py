@@ -30,15 +30,16 @@ _NAMED = 5
 _EVERYTHING = PackChoice()
 
 
-async def attach(live: LiveSession, source: str, choice: PackChoice = _EVERYTHING) -> None:
+async def attach(live: LiveSession, source: str, choice: PackChoice = _EVERYTHING, *, asks: bool = True) -> None:
     """Put what `choice` takes of `source` into the conversation, frozen, to be sent with the next prompt.
 
-    UsageError or GitError when there is no such source, ContextOverflow with figures when it doesn't fit.
+    `asks` is whether files that only looking secret keeps out may be asked about. UsageError or GitError when there is no such
+    source, ContextOverflow with figures when it doesn't fit.
     """
     tell = progress(live, source)
     survey = await count_source(live.parts, source, choice, tell)
     secret = _secret_files(survey, choice)
-    if secret and live.parts.can_ask and await _wants_secrets(live, secret):
+    if secret and asks and live.parts.can_ask and await _wants_secrets(live, secret):
         choice = replace(choice, takes_secrets=True)
         survey = await count_source(live.parts, source, choice, tell)
     _require_room(live, survey, levels(survey, choice), tokens=None)

@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 from textual.worker import Worker, WorkerState
 
-from dsterm.core.attachments import PackChoice
+from dsterm.core.attachments import PackChoice, WorkStage, WorkState
 from dsterm.core.messages import Pack
 from dsterm.core.status import Status
 from dsterm.render.style import EMPTY, Line
@@ -30,6 +30,7 @@ from dsterm.tui.paint import Painter
 _TICK_SECONDS = 0.25
 _HEAD_ROWS = 2
 _MILLION = 1_000_000
+_OUTLINING = WorkState(stage=WorkStage.COUNTING, detail="making outlines")
 _COUNT, _OUTLINE = "attach-count", "attach-outline"
 
 
@@ -76,7 +77,7 @@ class AttachPage(ModalScreen[Chosen | None], inherit_bindings=False):
         self._titles = LinesBand(painter, self._title_lines, 1)
         self._foot = LinesBand(painter, self._foot_lines, 5)
         self._foot.add_class("attach-foot")
-        self.input = Input(compact=True)
+        self.input = Input()
 
     def compose(self) -> ComposeResult:
         """Head, field, tree and foot."""
@@ -169,7 +170,7 @@ class AttachPage(ModalScreen[Chosen | None], inherit_bindings=False):
             source=source,
             choice=rows.tree.rule if rows is not None else PackChoice(),
             survey=work.survey,
-            work=work.state,
+            work=work.state or (_OUTLINING if work.is_outlining else None),
             is_counted=work.is_counted,
             said=said,
             is_trouble=is_trouble and bool(said),
@@ -186,7 +187,7 @@ class AttachPage(ModalScreen[Chosen | None], inherit_bindings=False):
         pack = self._attached(source)
         if pack is None:
             return ""
-        return f"attached already with {format_tokens(pack.tokens)} tokens; what was taken then is ticked"
+        return f"attached already with {format_tokens(pack.tokens)} tokens: what is ticked; /detach takes that out"
 
     def _foot_lines(self, width: int) -> list[Line]:
         rows = self.work.rows

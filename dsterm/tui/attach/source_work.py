@@ -49,6 +49,8 @@ class SourceWork:
             survey = await self._desk.count(source, choice, self._hear, lambda known: self._take(source, known, None))
             await self._take(source, survey, None)
             self.is_counted = True
+            self.state = None
+            await self.outline()
         except DstermError as error:
             self.trouble = str(error)
         finally:
@@ -59,7 +61,10 @@ class SourceWork:
 
     async def outline(self) -> None:
         """Have made what is missing of the outlines that go in."""
+        if self.rows is None or not self.rows.tree.missing_outlines():
+            return
         self.is_outlining = True
+        self._tell()
         try:
             while self.rows is not None and (missing := self.rows.tree.missing_outlines()[:_OUTLINED_AT_ONCE]):
                 made = await self._desk.outlined(self.rows.tree.survey, missing)
