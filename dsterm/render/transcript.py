@@ -152,9 +152,9 @@ class Transcript:
     def _show_prompt(self, text: str, mentions: Sequence[Mention], envelope: Envelope) -> None:
         at = envelope.at.astimezone(self._zone)
         self._list.add(lambda key, changes: PromptBlock(key, changes, text, at))
-
         if note := mentions_note(mentions):
             self._note(BlockKind.ATTACH, note)
+
     def _show_call(
         self,
         event: events.ToolRequested | events.ToolEnded | questions.QuestionAsked | questions.QuestionAnswered,

@@ -17,7 +17,21 @@ from dsterm.tui.conversation import Conversation
 from dsterm.tui.shell_line import is_for_shell
 
 _AFTER_THE_TURN = frozenset(
-    {"/new", "/clear", "/resume", "/sessions", "/attach", "/detach", "/undo", "/redo", "/rewind", "/commit", "/review", "/init"}
+    {
+        "/new",
+        "/clear",
+        "/resume",
+        "/sessions",
+        "/attach",
+        "/detach",
+        "/snapshot",
+        "/undo",
+        "/redo",
+        "/rewind",
+        "/commit",
+        "/review",
+        "/init",
+    }
 )
 """Commands that change the conversation itself; typed while a turn runs, they wait for its end."""
 
