@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -515,3 +517,9 @@ def test_hostile_names_are_made_safe_and_rows_keep_their_width(width: int) -> No
         line = row_line(rows.tree, each, scale, width, is_cursor=isinstance(each.target, Folder))
         assert line.width <= width
         assert not set(line.text) & set("\x1b\x07\u202e\u200b")
+
+
+def test_the_screen_starts_without_it() -> None:
+    code = "import sys, dsterm.tui.app; print(*[name for name in sys.modules if name.startswith('dsterm.tui.attach')])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert set(loaded) == {"dsterm.tui.attach_actions", "dsterm.tui.attach_desk"}

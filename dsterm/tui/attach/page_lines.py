@@ -183,9 +183,9 @@ def _here(tree: AttachTree, here: Folder | int | None, scale: Scale, width: int)
     path = tree.files[here].path if isinstance(here, int) else here.path
     left = (Span(" "), Span(_clean(path) or "everything", Style.DIM))
     summed = tree.sum(here)
-    if width >= _HIDES_HERE or (summed.unknown if summed.files else summed.all_unknown):
-        return Line(clipped(left, width))
     tokens = summed.tokens if summed.files else summed.all_tokens
+    if width >= _HIDES_HERE or not tokens or (summed.unknown if summed.files else summed.all_unknown):
+        return Line(clipped(left, width))
     money = [
         f"{clean_line(prices.title)} " + " / ".join(format_money(dollars) for dollars in prices.dollars(tokens))
         for prices in by_size(scale.prices)

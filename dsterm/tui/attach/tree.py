@@ -85,6 +85,8 @@ class AttachTree:
         self.outlines: dict[str, int] = dict(outlines or {})
         self.shown: bytearray | None = None
         self.revision = 0
+        self._is_usual = bytearray()
+        self._marks: tuple[tuple[str, ...], bool] | None = None
         self._is_final = bytearray(bool(file.reason) and is_final(file.reason) for file in survey.files)
         self._is_unknown = bytearray(
             file.tokens < 0 and file.size < 0 and not final
@@ -99,8 +101,12 @@ class AttachTree:
         self._choice = untouched
         self._untouched = levels(self.survey, untouched)
         self.levels = levels(self.survey, choice) if choice.levels else list(self._untouched)
-        by_folder = levels(self.survey, msgspec.structs.replace(choice, levels={"": Level.OUTLINE}))
-        self._is_usual = bytearray(level is Level.OUTLINE for level in by_folder)
+        # No preset changes what a folder's entry brings in.
+        marks = (choice.include, choice.takes_secrets)
+        if marks != self._marks:
+            self._marks = marks
+            by_folder = levels(self.survey, msgspec.structs.replace(choice, levels={"": Level.OUTLINE}))
+            self._is_usual = bytearray(level is Level.OUTLINE for level in by_folder)
         self._put_all()
 
     def use_preset(self, preset: Preset) -> None:
