@@ -7,18 +7,21 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from dsterm.context.forecast import Kept
+from dsterm.context.forecast import Kept, LastRequest
 from dsterm.core.messages import Message
 
 Place = TypeVar("Place")
 
 
 class Replaced(msgspec.Struct, Generic[Place], frozen=True):
-    """The messages as they stood, how many stood there instead, and what the caches of each place had of them."""
+    """The messages as they stood, how many stood there instead, what the caches of each place had of them, and the last request
+    of them that the server had counted.
+    """
 
     messages: list[Message]
     now: int
     kept: Mapping[Place, Kept]
+    last: LastRequest | None
 
 
 class Originals(Generic[Place]):
@@ -30,9 +33,9 @@ class Originals(Generic[Place]):
     def __len__(self) -> int:
         return len(self._stack)
 
-    def add(self, messages: list[Message], now: int, kept: Mapping[Place, Kept]) -> None:
+    def add(self, messages: list[Message], now: int, kept: Mapping[Place, Kept], last: LastRequest | None) -> None:
         """Others, `now` of them, stand for `messages` from here on."""
-        self._stack.append(Replaced(messages, now, dict(kept)))
+        self._stack.append(Replaced(messages, now, dict(kept), last))
 
     def take(self) -> Replaced[Place] | None:
         """What was taken out last; None where nothing is."""
@@ -43,4 +46,5 @@ class Originals(Generic[Place]):
         for place, entry in enumerate(self._stack):
             left = [message for message in entry.messages if not is_gone(message)]
             gone = len(entry.messages) - len(left)
-            self._stack[place] = Replaced(left, entry.now - gone, entry.kept)
+            if gone:
+                self._stack[place] = Replaced(left, entry.now - gone, {}, None)

@@ -178,9 +178,10 @@ class Session:
                     self._stand([*former.messages, *self.messages[former.now :]])
                     # Of what comes back the caches likely still have what they had.
                     self.kept |= former.kept
+                    self.last_request = former.last
 
     def _replace(self, messages: list[Message]) -> None:
-        self.originals.add(self.messages, len(messages), self.kept)
+        self.originals.add(self.messages, len(messages), self.kept, self.last_request)
         self._stand(messages)
 
     def _stand(self, messages: list[Message]) -> None:

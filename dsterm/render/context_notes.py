@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dsterm.core.context_events import Compacted, OriginalsRestored, ResultsPruned
+from dsterm.core.context_events import Compacted, ResultsPruned
 from dsterm.render.blocks import Note
 from dsterm.render.wording import format_count, format_money, format_tokens
 
@@ -10,7 +10,7 @@ _MARK = "⇊"
 _WAY_BACK = "/compact undo brings the originals back"
 
 
-def compaction_note(event: Compacted | ResultsPruned | OriginalsRestored) -> Note:
+def compaction_note(event: Compacted | ResultsPruned) -> Note:
     """What was replaced, what that came to, and the way back."""
     match event:
         case Compacted():
@@ -21,5 +21,3 @@ def compaction_note(event: Compacted | ResultsPruned | OriginalsRestored) -> Not
         case ResultsPruned():
             results = format_count(len(event.call_ids), "tool result")
             return Note(f"took out {results} · {format_tokens(event.tokens)} tokens less · {_WAY_BACK}", _MARK)
-        case OriginalsRestored():
-            return Note("the originals are in the window again", _MARK)

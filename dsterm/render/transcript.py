@@ -188,7 +188,7 @@ class Transcript:
             case repo_events.RepoDetached(digest=digest):
                 source = self._packs.pop(digest, digest[:12])
                 self._note(BlockKind.ATTACH, notice_note(events.Notice(text=f"detached {source}")))
-            case context_events.Compacted() | context_events.ResultsPruned() | context_events.OriginalsRestored():
+            case context_events.Compacted() | context_events.ResultsPruned():
                 self._note(BlockKind.NOTICE, compaction_note(event))
             case events.ModelChanged() | events.ModeChanged() if self._wire.is_open:
                 self._list.add_change(changed_note(event), "the next request")
@@ -199,7 +199,7 @@ class Transcript:
             case events.UnknownEvent(kind=kind):
                 self._note(BlockKind.NOTICE, unknown_note(kind))
             case _:
-                # TasksChanged: the list of tasks has a place of its own on every screen.
+                # TasksChanged: the list of tasks has a place of its own on every screen. OriginalsRestored: a notice says it.
                 return
 
     def _end_turn(self, event: events.TurnEnded, envelope: Envelope) -> None:

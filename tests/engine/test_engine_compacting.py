@@ -27,6 +27,7 @@ from dsterm.core.messages import AssistantMessage, Pack, ToolMessage, UserMessag
 from dsterm.core.models import ThinkingMode
 from dsterm.core.provider import Ended, Failure, FailureKind, StopReason, TextPiece
 from dsterm.engine.session import Session
+from dsterm.engine.steps.requests import forecast_next
 
 LONG = "word " * 2_000
 
@@ -125,12 +126,17 @@ async def test_undo_brings_the_originals_back_byte_for_byte_with_what_came_since
     engine = world.open(provider)
     await talk(engine, 5)
     before = messages(engine)
+    counted = engine.status().context_tokens
     await do(engine, "/compact")
     await play(engine, "since then")
     since = messages(engine)[-2:]
     events = await do(engine, "/compact undo")
     assert kinds(events) == ["OriginalsRestored", "Notice"]
     assert messages(engine) == [*before, *since]
+    assert counted < engine.status().context_tokens < counted + 5_200
+    # The cache still has what it had, but for the last answer and what came since.
+    forecast = forecast_next(engine._live)
+    assert forecast.cached_tokens > counted - 64
     (started,) = only(await play(engine, "on"), StepStarted)
     assert started.broke == "restored"
     assert provider.conversation[-1].messages[: len(before)] == tuple(before)
