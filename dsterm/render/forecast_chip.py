@@ -64,4 +64,7 @@ def band(forecast: Forecast) -> str:
 
 
 def _fine(tokens: int) -> str:
-    return format_tokens(tokens, is_fine=True)
+    """So fine that a switch or a paste shows, and so coarse that the line is not painted anew with every letter."""
+    if tokens < 100:
+        return str(-(-tokens // 10) * 10)
+    return f"{tokens / 1000:.1f}".removesuffix(".0") + "k" if tokens < 1_000 else format_tokens(tokens, is_fine=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual.timer import Timer
+import asyncio
 
 from dsterm.core.forecasts import SendForecast
 from dsterm.tui.conversation import Conversation, ScreenOptions
@@ -10,8 +10,10 @@ from dsterm.tui.mention_actions import MentionActions
 from dsterm.tui.shell_line import is_for_shell
 from dsterm.tui.turns import is_command
 
-_REST_SECONDS = 0.05
-"""How soon the forecast follows what changed; typing is not asked after each letter."""
+_SOON_SECONDS = 0.05
+_REST_SECONDS = 0.25
+_FEW = 16
+"""How soon the forecast follows what changed; so few letters are some tokens only, and wait until nothing is typed."""
 
 
 class ForecastActions(MentionActions, inherit_bindings=False):
@@ -21,7 +23,9 @@ class ForecastActions(MentionActions, inherit_bindings=False):
         super().__init__(conversation, options)
         self.next_send: SendForecast | None = None
         self._is_painted = False
-        self._forecast_timer: Timer | None = None
+        self._due: asyncio.TimerHandle | None = None
+        self._is_due_soon = False
+        self._length = 0
 
     def begin_forecasts(self) -> None:
         """The screen is painted, or something was loaded that forecasts know more with."""
@@ -32,7 +36,8 @@ class ForecastActions(MentionActions, inherit_bindings=False):
     def weigh_draft(self) -> None:
         """The draft changed, and so does what it costs to send."""
         super().weigh_draft()
-        self._forecast_soon()
+        is_small = abs(len(self.composer.text) - self._length) < _FEW
+        self._forecast_soon(_REST_SECONDS if is_small else _SOON_SECONDS)
 
     def note_turn(self) -> None:
         """A turn or a command began or ended: another model, mode, or more of a conversation."""
@@ -43,17 +48,24 @@ class ForecastActions(MentionActions, inherit_bindings=False):
         await super()._weigh(draft)
         self._forecast_soon()
 
-    def _forecast_soon(self) -> None:
-        if self._is_painted and self._forecast_timer is None:
-            self._forecast_timer = self.set_timer(_REST_SECONDS, self._forecast)
+    def _forecast_soon(self, seconds: float = _SOON_SECONDS) -> None:
+        """Within `seconds`; what is due sooner stays so, but a rest begins anew with every letter."""
+        if not self._is_painted or (self._due is not None and self._is_due_soon):
+            return
+        if self._due is not None:
+            self._due.cancel()
+        self._is_due_soon = seconds <= _SOON_SECONDS
+        # A timer of Textual's is a task of its own, which would cost more than the forecast.
+        self._due = asyncio.get_running_loop().call_later(seconds, self._forecast)
 
     def _forecast(self) -> None:
         """Ask what the send would come to; while a turn runs nobody knows, and nothing is shown of it."""
-        if self._forecast_timer is not None:
-            self._forecast_timer.stop()
-            self._forecast_timer = None
-        if self.turns.is_running:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        if self.turns.is_running or not self.is_running:
             return
+        self._length = len(self.composer.text)
         draft, pasted = self._words()
         pastes = self.composer.pastes
         mentioned = sum(chip.tokens for chip in self.chips.chips if chip.label not in pastes)

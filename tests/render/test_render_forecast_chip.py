@@ -36,7 +36,7 @@ def words(send: SendForecast, room: int = 100) -> str:
 
 
 def test_the_chip_says_price_prompt_and_answer() -> None:
-    assert words(SEND) == "next ~$0.0104–0.0149 · 61.4k in (60.8k cached, 600 new) · out 0.4–1.8k"
+    assert words(SEND) == "next ~$0.0104–0.0149 · 61.4k in (60.8k cached, 0.6k new) · out 0.4–1.8k"
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,11 @@ def test_it_fits_where_the_price_alone_fits(
     price = "demo next " if demo else "next "
     assert shown.startswith(price)
     assert cells(shown) <= max(room, cells(price + money_range(forecast.low, forecast.high)))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "shown"), [(0, "0 new"), (3, "10 new"), (41, "50 new"), (140, "0.1k new"), (990, "1k new")]
+)
+def test_few_new_tokens_are_told_so_coarsely_that_typing_repaints_little(tokens: int, shown: str) -> None:
+    forecast = replace(FORECAST, cached_tokens=FORECAST.prompt_tokens - tokens)
+    assert f", {shown})" in words(replace(SEND, forecast=forecast))

@@ -73,15 +73,19 @@ def chip(app) -> str:
 
 
 async def test_the_chip_follows_the_draft(start: Start) -> None:
-    async with start(Priced(), size=(100, 24)) as (app, pilot):
+    conversation = Priced()
+    async with start(conversation, size=(100, 24)) as (app, pilot):
         await drawn(app, pilot)
-        assert chip(app) == "next ~$0.0104–0.0149 · 61.4k in (60.8k cached, 600 new) · out 0.4–1.8k"
+        assert chip(app) == "next ~$0.0104–0.0149 · 61.4k in (60.8k cached, 0.6k new) · out 0.4–1.8k"
         await pilot.press("h", "i")
-        await pilot.pause(0.1)
+        while conversation.drafts[-1][0] != "hi":
+            await pilot.pause(0.05)
         await drawn(app, pilot)
         assert "63.4k in (60.8k cached, 2.6k new)" in chip(app)
         app.composer.set_draft("/model")
-        await pilot.pause(0.1)
+        while conversation.drafts[-1][0]:
+            await pilot.pause(0.05)
+        await drawn(app, pilot)
         assert "61.4k in" in chip(app)
 
 
