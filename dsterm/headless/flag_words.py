@@ -10,6 +10,8 @@ _SAID_OTHERWISE = (
     ("detach a repository with /detach, or start a new conversation with /new", "attach less, or leave out --continue"),
     ("Start a new conversation with /new", "Start a new conversation, without --continue"),
     ("/detach a repository, or begin anew with /new", "Attach less, or leave out --continue"),
+    ("or begin anew with /new", "or leave out --continue"),
+    ("Begin anew with /new", "Leave out --continue"),
     ("(/detach, /new)", "(attach less)"),
 )
 _COMMAND = re.compile(r"(?<![\w/.:])/(provider|model|mode)\b(?!/)")

@@ -20,4 +20,5 @@ def compaction_note(event: Compacted | ResultsPruned) -> Note:
             return Note(f"compacted {sizes} · {cost} · {_WAY_BACK}", _MARK)
         case ResultsPruned():
             results = format_count(len(event.call_ids), "tool result")
-            return Note(f"took out {results} · {format_tokens(event.tokens)} tokens less · {_WAY_BACK}", _MARK)
+            why = "the window is full: " if event.is_automatic else ""
+            return Note(f"{why}took out {results} · {format_tokens(event.tokens)} tokens less · {_WAY_BACK}", _MARK)
