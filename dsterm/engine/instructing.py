@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from dsterm.context.instructions import changed_note, instructions_text
+from dsterm.core.context_events import Compacted
 from dsterm.core.events import Envelope, Event, NoticeLevel
 from dsterm.core.instruction_events import InstructionFile, InstructionSource, InstructionsRead
 from dsterm.core.undo_events import Rewound
@@ -35,8 +36,8 @@ class Instructions:
             self.known, self.sources = event.text, event.sources
             if not event.is_later:
                 self.text = event.text
-        elif isinstance(event, Rewound):
-            # Whoever told of a change may have been rewound.
+        elif isinstance(event, Rewound | Compacted):
+            # The prompt that told of a change may have been rewound, or be summed up.
             self.known = self.text
 
     @property

@@ -23,6 +23,7 @@ from dsterm.context.valid_history import repair_history
 from dsterm.core.config import Config
 from dsterm.core.context_events import Compacted, OriginalsRestored, ResultsPruned
 from dsterm.core.events import AsideEnded, StepStarted
+from dsterm.core.instruction_events import InstructionFile
 from dsterm.core.messages import AssistantMessage, Pack, ToolMessage, UserMessage
 from dsterm.core.models import ThinkingMode
 from dsterm.core.provider import Ended, Failure, FailureKind, StopReason, TextPiece
@@ -417,4 +418,20 @@ async def test_the_summary_is_data_and_the_prompts_are_the_users_own(world: Comp
     assert compacted.summary.count(closing) == 1
     assert is_for_summary(provider.summaries[0])
     assert OriginalsRestored not in {type(envelope.event) for envelope in engine.transcript()}
+    await engine.close()
+
+
+async def test_instructions_that_changed_meanwhile_are_told_again_behind_the_summary(world: CompactionWorld) -> None:
+    said = "Use tabs."
+    world.instructions = lambda: (InstructionFile(place="AGENTS.md", text=said, size=len(said)),)
+    provider = CountingProvider(says(f"answer {LONG}"))
+    engine = world.open(provider)
+    await talk(engine, 2)
+    said = "Use spaces."
+    await talk(engine, 4)
+    assert repr(messages(engine)).count("Use spaces.") == 1
+    await do(engine, "/compact")
+    assert "Use spaces." not in repr(messages(engine))
+    await talk(engine, 2)
+    assert repr(messages(engine)).count("Use spaces.") == 1
     await engine.close()
