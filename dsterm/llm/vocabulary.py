@@ -20,7 +20,7 @@ _WAY_OF_COUNTING = "plain-1"
 TEMPLATE_TOKENS = re.compile("<｜(?:begin▁of▁sentence|end▁of▁sentence|User|Assistant)｜>|</?think>|｜DSML｜")
 """What the template puts around texts, a token each."""
 
-_ADDED, _NEXT = '"added_tokens"', '"normalizer"'
+_ADDED, _NEXT = b'"added_tokens"', b'"normalizer"'
 
 
 def find_vocabulary(package: str) -> Path:
@@ -55,9 +55,9 @@ def plain_vocabulary(file: Path) -> str:
     Texts of users and files never become the template's own tokens: the server takes `<think>` in a text for seven characters.
     ValueError when it is no vocabulary, OSError when it can't be read.
     """
-    text = file.read_text(encoding="utf-8")
-    begin = text.index(_ADDED)
-    return f"{text[:begin]}{_ADDED}: [],{text[text.index(_NEXT, begin) :]}"
+    data = file.read_bytes()
+    begin = data.index(_ADDED)
+    return b"".join((data[:begin], _ADDED, b": [],", data[data.index(_NEXT, begin) :])).decode()
 
 
 def _recorded_digest(file: Path) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from dsterm.core.attachments import BlobCount, PackChoice, ReadFile, SourceFile, Survey, WorkStage, WorkState
 from dsterm.core.left_out_reasons import is_final
 from dsterm.engine.attaching.packing import AttachingParts
-from dsterm.workspace.sources.reasons import content_kind, content_reason
+from dsterm.workspace.sources.reasons import content_kinds, content_reason
 
 _SECONDS_BETWEEN = 0.1
 _SECONDS_BETWEEN_FILLS = 1.0
@@ -89,37 +89,40 @@ class _Counting:
     def recall(self) -> list[SourceFile]:
         """Take what is known, and return the files that have to be read."""
         files = self._survey.files
-        known = self._load((file.path, file.blob) for file in files if file.blob)
+        kinds = content_kinds([file.path for file in files])
+        blobs = [file.blob for file in files]
+        look_up = {kind: known.get for kind, known in self._load(kinds, blobs).items()}
+        counts = [look_up[kind](blob) for kind, blob in zip(kinds, blobs, strict=True)]
+        # Calls take most of the time here, so what is the usual is written out.
+        self._files = [
+            SourceFile(path=file.path, blob=file.blob, size=count.size, tokens=count.tokens, reason=file.reason)
+            if count is not None and not count.reason
+            else file
+            for file, count in zip(files, counts, strict=True)
+        ]
+        self._tokens = sum([count.tokens for count in counts if count is not None])
         missing: list[SourceFile] = []
-        for place, file in enumerate(files):
-            count = known[content_kind(file.path)].get(file.blob) if file.blob else None
-            if count is not None:
-                self._files.append(_with_count(file, count))
+        for place in [place for place, count in enumerate(counts) if count is None or count.reason]:
+            file, known = files[place], counts[place]
+            if known is not None:
+                self._files[place] = _with_count(file, known)
             elif is_final(file.reason):
-                self._files.append(replace(file, tokens=0))
+                self._files[place] = replace(file, tokens=0)
             else:
-                self._files.append(file)
                 missing.append(file)
                 self._places[file.path] = place
         self._done = len(files) - len(missing)
-        self._tokens = sum(file.tokens for file in self._files if file.tokens > 0)
         return missing
 
     def count(self, batch: Sequence[ReadFile]) -> None:
         """Count what was read and remember it."""
-        listed = {read.file.path: self._survey.files[self._places[read.file.path]].blob for read in batch}
-        # What git knew of the file by another name, or not at all, may be known by the name of what was read.
-        known = self._load(
-            (read.file.path, read.file.blob)
-            for read in batch
-            if read.data is not None and read.file.blob != listed[read.file.path]
-        )
-        self._count_new(batch, known)
-        for read in batch:
-            file, kind = read.file, content_kind(read.file.path)
-            count = self._fresh[kind].get(file.blob) or known[kind].get(file.blob) if read.data is not None else None
-            done = replace(file, tokens=0) if count is None else _with_count(file, count)
-            self._files[self._places[file.path]] = done
+        places = [self._places[read.file.path] for read in batch]
+        kinds = content_kinds([read.file.path for read in batch])
+        self._count_new(batch, kinds, places)
+        for read, kind, place in zip(batch, kinds, places, strict=True):
+            count = None if read.data is None else self._fresh[kind][read.file.blob]
+            done = replace(read.file, tokens=0) if count is None else _with_count(read.file, count)
+            self._files[place] = done
             self._tokens += done.tokens
         self._done += len(batch)
 
@@ -127,37 +130,46 @@ class _Counting:
         """The survey with what is known now."""
         return replace(self._survey, files=tuple(self._files))
 
-    def _count_new(self, batch: Iterable[ReadFile], known: _Known) -> None:
+    def _count_new(self, batch: Sequence[ReadFile], kinds: Sequence[str], places: Sequence[int]) -> None:
         """Count what is not known, the same bytes once, and write it down."""
-        fresh: dict[str, dict[str, BlobCount]] = {kind: {} for kind in self._fresh}
+        # What git knew by another name, or not at all, may be known by the name of what was read.
+        renamed = [
+            (kind, read.file.blob)
+            for read, kind, place in zip(batch, kinds, places, strict=True)
+            if read.data is not None and read.file.blob != self._survey.files[place].blob
+        ]
+        for kind, counts in self._load(*zip(*renamed, strict=True)).items() if renamed else ():
+            self._fresh[kind] |= counts
+        new: dict[str, dict[str, BlobCount]] = {kind: {} for kind in self._fresh}
         texts: dict[tuple[str, str], str] = {}
-        for read in batch:
-            file, kind = read.file, content_kind(read.file.path)
-            if read.data is None or any(file.blob in counts[kind] for counts in (fresh, self._fresh, known)):
+        for read, kind in zip(batch, kinds, strict=True):
+            blob, data = read.file.blob, read.data
+            if data is None or blob in self._fresh[kind] or blob in new[kind]:
                 continue
-            reason = content_reason(file.path, read.data)
-            fresh[kind][file.blob] = BlobCount(0, len(read.data), reason)
+            reason = content_reason(read.file.path, data)
+            new[kind][blob] = BlobCount(0, len(data), reason)
             if not is_final(reason):
-                texts[kind, file.blob] = read.data.decode()
+                texts[kind, blob] = data.decode()
         if texts:
             tokens = self._counter.count_exactly(list(texts.values()))
             for (kind, blob), count in zip(texts, tokens, strict=True):
-                fresh[kind][blob] = replace(fresh[kind][blob], tokens=count)
-        for kind, counts in fresh.items():
+                new[kind][blob] = replace(new[kind][blob], tokens=count)
+        for kind, counts in new.items():
             self._table.save(self._counter.name, counts, kind)
             self._fresh[kind] |= counts
 
-    def _load(self, wanted: Iterable[tuple[str, str]]) -> _Known:
-        blobs: dict[str, set[str]] = {"": set(), "script": set()}
-        for path, blob in wanted:
-            blobs[content_kind(path)].add(blob)
-        return {kind: self._read(kind, some) for kind, some in blobs.items()}
-
-    def _read(self, kind: str, blobs: Collection[str]) -> Mapping[str, BlobCount]:
-        return self._table.load(self._counter.name, blobs, kind) if blobs else {}
+    def _load(self, kinds: Sequence[str], blobs: Sequence[str]) -> _Known:
+        """What the table knows of blobs, each with the kind of its file."""
+        known: dict[str, Mapping[str, BlobCount]] = {}
+        for kind in self._fresh:
+            wanted = [blob for one, blob in zip(kinds, blobs, strict=True) if blob and one == kind]
+            known[kind] = self._table.load(self._counter.name, wanted, kind) if wanted else {}
+        return known
 
 
 def _with_count(file: SourceFile, count: BlobCount) -> SourceFile:
     """What the content says counts where the name says nothing, or nothing can be done about it."""
-    reason = count.reason if count.reason and (not file.reason or is_final(count.reason)) else file.reason
+    reason = file.reason
+    if count.reason and (not reason or is_final(count.reason)):
+        reason = count.reason
     return SourceFile(path=file.path, blob=file.blob, size=count.size, tokens=count.tokens, reason=reason)
