@@ -70,6 +70,13 @@ async def test_a_draft_pastes_and_mentions_add_their_tokens(world: World) -> Non
     assert engine.forecast("a" * 400, ["b" * 40], 7).forecast.prompt_tokens == bare + 117
 
 
+async def test_what_was_said_meanwhile_and_waits_goes_along(world: World) -> None:
+    engine = world.engine(ScriptedProvider([]))
+    bare = engine.forecast().forecast.prompt_tokens
+    engine.steer("a" * 40)
+    assert engine.forecast().forecast.prompt_tokens == bare + 12
+
+
 async def test_a_long_text_is_estimated_until_it_is_counted_in_a_thread(world: World) -> None:
     engine = world.engine(ScriptedProvider([]))
     draft = "ab" * 4_000

@@ -73,6 +73,14 @@ def test_money_is_exact_from_every_layer(paths: Paths) -> None:
     assert load(paths, flags={"budget": "0.70"}).config.budget == Decimal("0.70")
 
 
+def test_a_price_that_asks_first_may_be_zero_and_no_project_sets_it(paths: Paths) -> None:
+    assert load(paths).config.ask_above == Decimal("0.05")
+    settings = load(paths, user="ask_above = 0.2", project="ask_above = 9")
+    assert settings.config.ask_above == Decimal("0.2")
+    assert any("ask_above" in notice for notice in settings.notices)
+    assert load(paths, environment={"DSTERM_ASK_ABOVE": "0"}).config.ask_above == 0
+
+
 def test_values_that_are_typed_already_pass_as_flags(paths: Paths) -> None:
     flags: dict[str, object] = {
         "mode": ThinkingMode.NON_THINK,
@@ -212,6 +220,7 @@ def test_bans_of_tools_add_up_over_all_layers(paths: Paths) -> None:
         ('permission_mode = "root"', "permission_mode", "accept-edits"),
         ("budget = 0", "budget", "more than 0"),
         ("budget = nan", "budget", "more than 0"),
+        ("ask_above = -0.01", "ask_above", "0 for never"),
         ("max_turns = 0", "max_turns", "at least 1"),
         ("max_turns = true", "max_turns", "at least 1"),
         ("max_output = 400000", "max_output", "393,216"),

@@ -46,7 +46,9 @@ def _table(live: LiveSession, found: SendForecast, addition: Addition, model: Mo
     lines = [f"  {'':<{_NAME}} {'tokens':>9} {'cached':>9} {'new':>9}   US dollars"]
     rows = prompt_rows(window_parts(live, model, live.sending_mode), live.parts.counter, forecast.cached_tokens)
     rows += [
-        ForecastRow(name="your draft", tokens=addition.draft + MESSAGE_TOKENS),
+        ForecastRow(
+            name="your draft" if addition.draft else "frame of a new prompt", tokens=addition.draft + MESSAGE_TOKENS
+        ),
         ForecastRow(name="mentions", tokens=addition.mentions),
         ForecastRow(name="what dsterm adds", tokens=addition.note),
     ]
@@ -68,7 +70,8 @@ def _table(live: LiveSession, found: SendForecast, addition: Addition, model: Mo
 
 def _row(row: ForecastRow, price: Price | None) -> str:
     name = truncated(clean_line(row.name) + (f" ({row.number:,})" if row.number else ""), _NAME)
-    dollars = format_money(prompt_cost(row.tokens, row.cached, price), is_estimate=True)
+    cost = prompt_cost(row.tokens, row.cached, price)
+    dollars = f"{'-' if cost is not None and cost < 0 else ''}{format_money(cost and abs(cost), is_estimate=True)}"
     padding = " " * (_NAME - cells(name))
     return f"  {name}{padding} {row.tokens:>9,} {row.cached:>9,} {row.new:>9,}   {dollars}"
 

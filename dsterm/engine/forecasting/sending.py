@@ -67,7 +67,8 @@ def forecast_send(live: LiveSession, addition: Addition) -> SendForecast:
 
 def _sent_with(live: LiveSession, addition: Addition, model: ModelCard, mode: ThinkingMode) -> Forecast:
     plain = forecast_next(live, model, mode)
-    tokens = plain.prompt_tokens + addition.tokens
+    steered = sum(MESSAGE_TOKENS + live.parts.counter.count(text) for text in live.steering)
+    tokens = plain.prompt_tokens + addition.tokens + steered
     dollars = prompt_cost(tokens, plain.cached_tokens, model.price)
     return with_band(live, replace(plain, prompt_tokens=tokens, dollars=dollars), model, mode)
 
