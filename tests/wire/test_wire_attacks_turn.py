@@ -136,7 +136,7 @@ def test_checks_that_fail_can_only_multiply_that_by_their_rounds():
 
 async def test_the_budget_holds_while_a_server_cuts_every_answer(tmp_path, server):
     server.plays(HEAD + chunked(b": only a sign of life\n\n") + END)
-    system = Decimal("0.004")
+    system = Decimal("0.005")
     events = await run(tmp_path, server, Config(budget=system))
     spent = sum(event.cost.total for event in events if isinstance(event, StepEnded) and event.cost)
     assert spent <= system
