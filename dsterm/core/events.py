@@ -36,6 +36,7 @@ from dsterm.core.models import Cost, Forecast, PermissionMode, Price, ThinkingMo
 from dsterm.core.provider import Failure, LeakedMarkup, StopReason
 from dsterm.core.questions import QuestionAnswered, QuestionAsked
 from dsterm.core.repo_events import RepoAttached, RepoChanged, RepoDetached
+from dsterm.core.report_events import ReportShown
 from dsterm.core.tools import Effect, Plan, Task, ToolResult
 from dsterm.core.undo_events import ChangesSaved, CheckpointSaved, Rewound, Undone
 from dsterm.core.wire_events import FellBack, Intervened, StepStalled
@@ -83,7 +84,8 @@ class TurnEnded(msgspec.Struct, frozen=True, kw_only=True, tag="TurnEnded"):
 
 class StepStarted(msgspec.Struct, frozen=True, kw_only=True, tag="StepStarted"):
     """A request is about to be sent. `digest` names the bytes of its system text, tools and messages; `broke` says why it is not
-    the request before it with more messages behind (the mode, the model, ...), empty where it is.
+    the request before it with more messages behind (the mode, the model, ...), empty where it is; `broke_at` is then the first
+    message that differs, in words, where that can be told.
     """
 
     provider: str
@@ -94,6 +96,7 @@ class StepStarted(msgspec.Struct, frozen=True, kw_only=True, tag="StepStarted"):
     is_demo: bool = False
     digest: str = ""
     broke: str = ""
+    broke_at: str = ""
 
 
 class StepRetried(msgspec.Struct, frozen=True, kw_only=True, tag="StepRetried"):
@@ -262,6 +265,7 @@ Event = (
     | FellBack
     | StepStalled
     | Notice
+    | ReportShown
     | UnknownEvent
 )
 

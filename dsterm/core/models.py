@@ -165,7 +165,8 @@ class ProviderCard(msgspec.Struct, frozen=True, kw_only=True):
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of one request as the server counted them; `prompt_tokens` includes `cached_tokens`,
-    `completion_tokens` includes `reasoning_tokens`. `is_estimate` marks our own count where none came.
+    `completion_tokens` includes `reasoning_tokens`. `is_estimate` marks our own count where none came. Where not
+    `is_cache_known`, nobody said how many were cached: 0 stands for that, and they are billed as if none were.
     """
 
     prompt_tokens: int = 0
@@ -173,6 +174,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     is_estimate: bool = False
+    is_cache_known: bool = True
 
     @property
     def missed_tokens(self) -> int:
@@ -191,6 +193,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
             cached_tokens=self.cached_tokens + other.cached_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
             is_estimate=self.is_estimate or other.is_estimate,
+            is_cache_known=self.is_cache_known and other.is_cache_known,
         )
 
 

@@ -26,6 +26,7 @@ class Intervention(StrEnum):
     OTHER_MODEL = "other-model"
     NO_USAGE = "no-usage"
     PREFIX_LOST = "prefix-lost"
+    CACHE_MISSED = "cache-missed"
 
 
 class Intervened(msgspec.Struct, frozen=True, kw_only=True, tag="Intervened"):

@@ -25,13 +25,14 @@ def read_usage(data: bytes, cached_fields: Sequence[str]) -> Usage | None:
         # Some hosts send zeros for as long as they have not counted.
         return None
     found = (_count(_at(counts, path)) for path in cached_fields)
-    cached = next((count for count in found if count is not None), 0)
+    cached = next((count for count in found if count is not None), None)
     reasoning = _count(_at(counts, "completion_tokens_details.reasoning_tokens")) or 0
     return Usage(
         prompt_tokens=prompt or 0,
         completion_tokens=completion or 0,
-        cached_tokens=min(cached, prompt or 0),
+        cached_tokens=min(cached or 0, prompt or 0),
         reasoning_tokens=min(reasoning, completion or 0),
+        is_cache_known=cached is not None,
     )
 
 

@@ -34,6 +34,7 @@ class IndexRows:
                     mode=start.mode.value,
                     turn=self._turns.get(place, 0),
                     forecast=start.forecast,
+                    broke=start.broke,
                 )
             case AsideEnded() as aside:
                 row = _row(session, folder, envelope, aside.ended)
@@ -59,4 +60,5 @@ def _row(session: str, folder: str, envelope: Envelope, end: StepEnded) -> StepR
         is_demo=end.is_demo,
         usage=end.usage,
         cost=end.cost,
+        hit_saves=None if end.price is None else end.price.input - end.price.cache_read,
     )

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import sqlite3
 
 _BUSY_SECONDS = 5.0
-_VERSION = 3
+_VERSION = 4
 _COLUMNS = (
     "session, seq, at, folder, provider, model, mode, lane, stop, is_demo, has_usage, is_estimate,"
     " prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, hit, miss, output, purpose, turn,"
-    " said_prompt, said_cached, said_dollars, said_low, said_high"
+    " said_prompt, said_cached, said_dollars, said_low, said_high, is_cache_known, broke, hit_saves"
 )
 _SCHEMA = (
     "DROP TABLE IF EXISTS steps",
@@ -33,6 +33,7 @@ _SCHEMA = (
         cached_tokens INTEGER NOT NULL, reasoning_tokens INTEGER NOT NULL,
         hit TEXT, miss TEXT, output TEXT, purpose TEXT NOT NULL, turn INTEGER NOT NULL,
         said_prompt INTEGER, said_cached INTEGER, said_dollars TEXT, said_low INTEGER, said_high INTEGER,
+        is_cache_known INTEGER NOT NULL, broke TEXT NOT NULL, hit_saves TEXT,
         PRIMARY KEY (session, seq)) WITHOUT ROWID""",
     "CREATE INDEX steps_at ON steps (at)",
     "CREATE TABLE logs (session TEXT PRIMARY KEY, size INTEGER NOT NULL) WITHOUT ROWID",
@@ -137,6 +138,9 @@ def _values(row: StepRow) -> tuple[str | int | None, ...]:
         row.purpose,
         row.turn,
         *_said(row.forecast),
+        usage.is_cache_known,
+        row.broke,
+        None if row.hit_saves is None else str(row.hit_saves),
     )
 
 
@@ -168,13 +172,16 @@ def select(connection: sqlite3.Connection, asked: Asked) -> list[StepRow]:
 
 def _row(values: tuple[str, ...]) -> StepRow:
     session, seq, at, folder, provider, model, mode, lane, stop, is_demo, has_usage, is_estimate, *figures = values
-    prompt, completion, cached, reasoning, hit, miss, output, purpose, turn, *said = figures
+    prompt, completion, cached, reasoning, hit, miss, output, purpose, turn, *said, knows_cache, broke, hit_saves = (
+        figures
+    )
     usage = Usage(
         prompt_tokens=int(prompt),
         completion_tokens=int(completion),
         cached_tokens=int(cached),
         reasoning_tokens=int(reasoning),
         is_estimate=bool(is_estimate),
+        is_cache_known=bool(knows_cache),
     )
     return StepRow(
         session=session,
@@ -192,6 +199,8 @@ def _row(values: tuple[str, ...]) -> StepRow:
         purpose=purpose,
         turn=int(turn),
         forecast=_forecast(*said),
+        broke=broke,
+        hit_saves=None if hit_saves is None else Decimal(hit_saves),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,7 +17,8 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     """One request: where and when, what served it, what it used (None: not known) and cost (None: not known).
 
     `purpose` is what it was for beside the conversation, empty for a step of it. `turn` is the number of the event that began
-    its turn, 0 where there was none; `forecast` is what was said of it before it was sent.
+    its turn, 0 where there was none; `forecast` is what was said of it before it was sent, `broke` why it did not continue the
+    request before it. `hit_saves` is how many US dollars a million tokens cost less from the cache (None: not known).
     """
 
     session: str
@@ -34,6 +36,8 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str = ""
     turn: int = 0
     forecast: Forecast | None = None
+    broke: str = ""
+    hit_saves: Decimal | None = None
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from dsterm.core import delta_events, events, questions, repo_events, wire_events
+from dsterm.core import delta_events, events, questions, repo_events, report_events, wire_events
 from dsterm.core.command_events import (
     CheckEnded,
     CheckStarted,
@@ -133,6 +133,14 @@ SAMPLES: list[Event] = [
     wire_events.FellBack(from_provider="novita", from_model="m", provider="deepseek", model="n", cause="503"),
     wire_events.StepStalled(seconds=30.0),
     events.Notice(text="n", level=events.NoticeLevel.WARNING),
+    report_events.ReportShown(
+        title="t",
+        sections=(
+            report_events.Picture(parts=(report_events.Part(role=report_events.Role.PACK, tokens=3),)),
+            report_events.ReportTable(header=("a", "b"), rows=(report_events.TableRow(cells=("x", "1"), depth=1),)),
+            report_events.Sentences(texts=("s",)),
+        ),
+    ),
     events.UnknownEvent(kind="Later", raw=msgspec.Raw(b"{}")),
 ]
 

@@ -86,7 +86,7 @@ def test_whatever_is_missing_or_null_a_chunk_is_read(chunk, expected):
                 "completion_tokens_details": {"reasoning_tokens": 6},
                 "cost": 0.1,
             },
-            Usage(prompt_tokens=5, completion_tokens=7, reasoning_tokens=6),
+            Usage(prompt_tokens=5, completion_tokens=7, reasoning_tokens=6, is_cache_known=False),
         ),
         ({"prompt_tokens": 5, "completion_tokens": -7, "prompt_cache_hit_tokens": -1}, Usage(prompt_tokens=5)),
     ],

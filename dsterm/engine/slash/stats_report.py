@@ -44,6 +44,7 @@ _WORDS = {
     Intervention.OTHER_MODEL: "another model answered",
     Intervention.NO_USAGE: "no count of tokens came",
     Intervention.PREFIX_LOST: "prompt read anew without need",
+    Intervention.CACHE_MISSED: "prompt read anew that the cache should have had",
 }
 
 
