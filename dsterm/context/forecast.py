@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,12 +15,20 @@ from dsterm.core.models import Forecast, ModelCard, PrefixLoss, ThinkingMode, Us
 from dsterm.core.pricing import prompt_cost
 from dsterm.core.services import TokenCounter
 
-_CACHE_UNIT = 64
+CACHE_UNIT = 64
+"""Tokens of the smallest piece that a cache is taken to keep."""
 
 CACHE_AGE = timedelta(hours=3)
 """How long an unused prefix is taken to stay in a provider's cache. An assumption, on the safe side: DeepSeek speaks of a few
 hours to a few days, the others of nothing.
 """
+
+
+class CacheHabit(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider's cache gives: a share `rate` of what it should have, in units of `unit` tokens."""
+
+    unit: int = CACHE_UNIT
+    rate: float = 1.0
 
 
 class LastRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,9 +50,10 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     at: datetime
 
-    def is_there(self, now: datetime) -> bool:
-        """Whether it likely still is."""
-        return now - self.at < CACHE_AGE
+    def is_there(self, now: datetime, holds: Callable[[timedelta], bool] | None = None) -> bool:
+        """Whether it likely still is; `holds` says of an age whether that cache keeps things so long, where that is known."""
+        age = now - self.at
+        return age < CACHE_AGE if holds is None else holds(age)
 
     def cut(self, messages: int) -> Kept:
         """What is left where only so many of the messages are the same."""
@@ -67,15 +76,18 @@ def forecast_request(
     counter: TokenCounter,
     last: LastRequest | None = None,
     kept: Iterable[tuple[Kept, PrefixLoss]] = (),
+    habit: CacheHabit | None = None,
 ) -> Forecast:
     """The prompt of the next request: its tokens, those that the provider's cache likely has, and its price.
 
     `kept` is what earlier requests to the same provider left in its caches, each with what of it is lost to this one by its
-    model and mode. All of it, and `last`, must be of messages that still stand at the front, unchanged.
+    model and mode. All of it, and `last`, must be of messages that still stand at the front, unchanged. `habit` is what that
+    cache was seen to give of what it has.
     """
+    habit = habit or CacheHabit()
     tokens = estimate_prompt(parts, counter, last)
     cached = max((_likely_cached(parts, counter, one, loss) for one, loss in kept), default=0)
-    return _forecast(tokens, cached, parts.model)
+    return _forecast(tokens, int(cached * habit.rate), parts.model, habit.unit)
 
 
 def sent_again(forecast: Forecast, model: ModelCard) -> Forecast:
@@ -83,8 +95,8 @@ def sent_again(forecast: Forecast, model: ModelCard) -> Forecast:
     return _forecast(forecast.prompt_tokens, forecast.prompt_tokens, model)
 
 
-def _forecast(tokens: int, cached: int, model: ModelCard) -> Forecast:
-    cached = min(tokens, cached) // _CACHE_UNIT * _CACHE_UNIT
+def _forecast(tokens: int, cached: int, model: ModelCard, unit: int = CACHE_UNIT) -> Forecast:
+    cached = min(tokens, cached) // unit * unit
     return Forecast(prompt_tokens=tokens, cached_tokens=cached, dollars=prompt_cost(tokens, cached, model.price))
 
 

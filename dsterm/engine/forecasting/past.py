@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from dsterm.context.cache_record import CacheRecord, cache_record
 from dsterm.context.output_band import MOST_SAMPLES, OutputBand, output_band
 from dsterm.core.errors import DiskError
 from dsterm.core.events import Envelope
 from dsterm.core.models import ModelCard, ThinkingMode
 from dsterm.core.provider import StopReason
+from dsterm.engine.caching.samples import CacheKey, cache_samples
 from dsterm.engine.forecasting.calibration import WHOLE, Calibration, calibrate, is_checked
 from dsterm.store.index_rows import IndexRows
 from dsterm.store.ledger import StepRow
@@ -57,6 +59,7 @@ class PastRequests:
         self._made = IndexRows()
         self._known: _Known | None = None
         self._bands: dict[tuple[str, ThinkingMode, bool], OutputBand] = {}
+        self._records: dict[CacheKey, CacheRecord] | None = None
         self._lock = threading.Lock()
         self.is_loaded = False
 
@@ -94,13 +97,25 @@ class PastRequests:
         """The newest turns that `model` answered alone in `mode`, oldest first."""
         return self._grouped().turns.get((self._family(model.provider, model.id), mode, is_demo), [])[-MOST_SAMPLES:]
 
+    def cache(self, provider: str, model: str, *, is_demo: bool) -> CacheRecord:
+        """What the prompt cache of `model` at `provider` was seen to keep. Cheap: made once for all that is known."""
+        if self._records is None:
+            samples = cache_samples(self._rows)
+            self._records = {key: cache_record(one.sample for one in found) for key, found in samples.items()}
+        return self._records.get((provider, model, is_demo), CacheRecord())
+
+    @property
+    def rows(self) -> Sequence[StepRow]:
+        """All of them."""
+        return self._rows
+
     def calibration(self, *, is_demo: bool) -> Calibration:
         """How the last 50 forecasts did."""
         rows = [row for row in self._rows if row.is_demo == is_demo and is_checked(row)]
         return calibrate(rows[-_LOOKED_AT:])
 
     def _forget(self) -> None:
-        self._known = None
+        self._known = self._records = None
         self._bands = {}
 
     def _grouped(self) -> _Known:

@@ -18,7 +18,7 @@ from dsterm.core.pricing import prompt_cost
 from dsterm.engine.forecasting.bands import with_band
 from dsterm.engine.live import LiveSession
 from dsterm.engine.session import Sent
-from dsterm.engine.steps.requests import card_at, forecast_next, prefix_loss
+from dsterm.engine.steps.requests import card_at, expected_cache, forecast_next, prefix_loss
 from dsterm.render.clean import clean_line
 from dsterm.render.wording import format_tokens
 
@@ -116,7 +116,8 @@ def _is_lost(live: LiveSession, sent: Sent) -> bool:
 
 def _is_fresh(live: LiveSession, sent: Sent) -> bool:
     kept = live.session.kept.get(sent.place)
-    return kept is None or kept.is_there(live.parts.clock.now())
+    record = expected_cache(live, live.card(live.model))
+    return kept is None or kept.is_there(live.parts.clock.now(), record.holds)
 
 
 def _switched(live: LiveSession, sent: Sent, forecast: Forecast) -> tuple[NewBecause, str]:

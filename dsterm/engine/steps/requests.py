@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from dsterm.context.forecast import Kept, forecast_request
+from dsterm.context.cache_record import LEAST_SAMPLES, CacheRecord
+from dsterm.context.forecast import CacheHabit, Kept, forecast_request
 from dsterm.context.prefix import has_head, head_marks
 from dsterm.context.window import WindowParts, build_request
 from dsterm.core.errors import UsageError
@@ -49,9 +50,18 @@ def forecast_next(live: LiveSession, model: ModelCard | None = None, mode: Think
     model, mode = live.card(model or live.model), mode or live.sending_mode
     session = live.session
     asked = (model.provider, model.id, model.price, model.context_window, mode)
-    kept, placeholder = _kept(live, model), live.learned.placeholder(model.provider)
+    record = expected_cache(live, model)
+    kept, placeholder = _kept(live, model, record), live.learned.placeholder(model.provider)
     shape = (kept, placeholder, live.answer_format is None)
-    key = (*asked, *shape, len(session.messages), session.last_request, live.parts.counter.is_exact)
+    key = (
+        *asked,
+        *shape,
+        record.unit,
+        record.rate,
+        len(session.messages),
+        session.last_request,
+        live.parts.counter.is_exact,
+    )
     forecast = live.forecasts.get(key)
     if forecast is None:
         if len(live.forecasts) > 8:
@@ -59,7 +69,8 @@ def forecast_next(live: LiveSession, model: ModelCard | None = None, mode: Think
         parts = window_parts(live, model, mode)
         head = head_marks(parts.system, parts.tools, live.answer_format, placeholder)
         losses = [(one, prefix_loss(live, place, model, mode)) for place, one in kept if has_head(one.digest, head)]
-        forecast = forecast_request(parts, live.parts.counter, session.last_request, losses)
+        habit = CacheHabit(unit=record.unit, rate=record.rate)
+        forecast = forecast_request(parts, live.parts.counter, session.last_request, losses, habit)
         live.forecasts[key] = forecast
     return forecast
 
@@ -91,13 +102,26 @@ def switch_note(live: LiveSession) -> str:
     )
 
 
-def _kept(live: LiveSession, model: ModelCard) -> tuple[tuple[Place, Kept], ...]:
+def expected_cache(live: LiveSession, model: ModelCard) -> CacheRecord:
+    """What the cache of `model` keeps, as past requests showed it, or a probe where there were not enough of them."""
+    is_demo = live.parts.catalog.provider(model.provider).is_demo
+    record = live.parts.past.cache(model.provider, model.id, is_demo=is_demo)
+    if model.probed is None:
+        return record
+    unit = max(record.unit, model.probed.cache_unit or 0)
+    is_without = model.probed.has_cache is False and record.samples < LEAST_SAMPLES
+    return replace(record, unit=unit, rate=0.0 if is_without else record.rate)
+
+
+def _kept(live: LiveSession, model: ModelCard, record: CacheRecord) -> tuple[tuple[Place, Kept], ...]:
     """What the caches of the provider of `model` likely have of this conversation, and of others before it in this run."""
     kept = live.kept_elsewhere | live.session.kept
     if not kept:
         return ()
     now = live.parts.clock.now()
-    return tuple((at, one) for at, one in kept.items() if at.provider == model.provider and one.is_there(now))
+    return tuple(
+        (at, one) for at, one in kept.items() if at.provider == model.provider and one.is_there(now, record.holds)
+    )
 
 
 def prefix_loss(live: LiveSession, former: Place, model: ModelCard, mode: ThinkingMode) -> PrefixLoss:

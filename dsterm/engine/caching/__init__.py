@@ -1,0 +1,1 @@
+"""What providers' prompt caches had of the requests, why not more, and what that came to."""
