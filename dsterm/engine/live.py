@@ -7,7 +7,6 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from dsterm.context.forecast import Kept
 from dsterm.context.prefix import PrefixChain
 from dsterm.core.attachments import PackManifest
 from dsterm.core.command_plan import CommandRule
@@ -34,9 +33,10 @@ from dsterm.core.undo_events import Rewound
 from dsterm.engine.attaching.drift_memory import DriftMemory
 from dsterm.engine.instructing import Instructions
 from dsterm.engine.journal import Journal
+from dsterm.engine.kept_elsewhere import MOST_KEPT, KeptElsewhere, left_behind
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.engine.questions import PendingQuestions
-from dsterm.engine.session import Place, Session
+from dsterm.engine.session import Session
 from dsterm.engine.steps.learned import Learned
 from dsterm.engine.undoing.change_history import ChangeHistory
 from dsterm.policy.permissions import Rules
@@ -85,7 +85,7 @@ class LiveSession:
         self.learned = Learned(journal.envelopes)
         self.instructions = Instructions(journal.envelopes)
         self.prefix = PrefixChain()
-        self.kept_elsewhere: dict[Place, Kept] = {}
+        self.kept_elsewhere: tuple[KeptElsewhere, ...] = ()
         self.model = model
         self.mode = mode
         self.permission_mode = parts.config.permission_mode
@@ -216,8 +216,7 @@ class LiveSession:
         """Take over what the user chose in this run, and what was found out about the folder."""
         self.permission_mode, self.has_yolo = former.permission_mode, former.has_yolo
         self.repo, self.sandbox = former.repo, former.sandbox
-        kept = former.kept_elsewhere | former.session.kept
-        self.kept_elsewhere = {place: one.cut(0) for place, one in kept.items()}
+        self.kept_elsewhere = (*former.kept_elsewhere, *left_behind(former.session))[-MOST_KEPT:]
 
     def _kept_rules(self) -> tuple[CommandRule, ...]:
         """The project's rules; none where they can't be read, so that everything asks."""

@@ -97,3 +97,23 @@ async def test_forecasts_and_what_came_of_them_outlive_the_session(world: World)
     words = vocabulary().count(SAY["reasoning"] + SAY["text"])
     assert sent.said.output_low - 3 <= words <= sent.said.output_high + 3
     assert sent.said.output_low <= sent.used.completion_tokens <= sent.said.output_high
+
+
+@pytest.mark.timeout(30)
+async def test_another_session_of_the_same_pack_is_forecast_from_the_cache_and_one_of_another_pack_is_not(
+    world: World,
+) -> None:
+    async with counting_server(*[SAY] * 4) as url:
+        engine = counting_engine(world, url, pack_text=LARGE)
+        await do(engine, "/attach .")
+        await turn(engine, "what is it?")
+        await do(engine, "/new")
+        await do(engine, "/attach .")
+        (again,) = await turn(engine, "and what is it now?")
+        await do(engine, "/new")
+        (bare,) = await turn(engine, "hello")
+        await engine.close()
+    assert again.used.cached_tokens > 100_000
+    assert abs(again.said.cached_tokens - again.used.cached_tokens) < OWN_TEMPLATE
+    assert again.dollar_error < 0.02
+    assert bare.said.cached_tokens < 5_000

@@ -14,6 +14,7 @@ from dsterm.core.events import TurnEnd, TurnEnded
 from dsterm.core.models import Forecast, ModelCard, PrefixLoss, ThinkingMode
 from dsterm.core.provider import Request
 from dsterm.engine.forecasting.bands import with_band
+from dsterm.engine.kept_elsewhere import shared_with
 from dsterm.engine.live import LiveSession
 from dsterm.engine.session import Place
 from dsterm.policy.budget import allowance
@@ -115,13 +116,11 @@ def expected_cache(live: LiveSession, model: ModelCard) -> CacheRecord:
 
 def _kept(live: LiveSession, model: ModelCard, record: CacheRecord) -> tuple[tuple[Place, Kept], ...]:
     """What the caches of the provider of `model` likely have of this conversation, and of others before it in this run."""
-    kept = live.kept_elsewhere | live.session.kept
+    kept = [*shared_with(live.kept_elsewhere, live.session.messages), *live.session.kept.items()]
     if not kept:
         return ()
     now = live.parts.clock.now()
-    return tuple(
-        (at, one) for at, one in kept.items() if at.provider == model.provider and one.is_there(now, record.holds)
-    )
+    return tuple((at, one) for at, one in kept if at.provider == model.provider and one.is_there(now, record.holds))
 
 
 def prefix_loss(live: LiveSession, former: Place, model: ModelCard, mode: ThinkingMode) -> PrefixLoss:
