@@ -25,6 +25,8 @@ class PrefixChain:
         self._head: tuple[str, ...] = ()
         self._messages: list[RequestMessage] = []
         self._links = [_mark([])]
+        self.same: int | None = None
+        """With how many of its messages the last request continues the one before it; None: there was none here."""
 
     def digest(self, request: Request) -> str:
         """The digest of what `request` sends ahead of the answer: a part each for what `difference` tells apart."""
@@ -42,11 +44,13 @@ class PrefixChain:
 
     def _follow(self, messages: tuple[RequestMessage, ...]) -> None:
         """Make the links those of `messages`; what was there before and is the same is not hashed again."""
+        is_first = not self._messages
         same = 0
         for before, now in zip(self._messages, messages, strict=False):
             if before is not now and before != now:
                 break
             same += 1
+        self.same = None if is_first else same
         del self._messages[same:], self._links[same + 1 :]
         for message in messages[same:]:
             self._messages.append(message)

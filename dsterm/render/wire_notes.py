@@ -17,6 +17,7 @@ RETRY_MARK = "↻"
 OWN_MARK = "◇"
 FALLBACK_MARK = "⇄"
 _BREAKS = {
+    "unknown": "something changed that should not have, a fault of dsterm's",
     "tools": "the tools changed",
     "system": "the system text changed",
     "format": "the form of the answer changed",
@@ -74,7 +75,12 @@ def prefix_words(step: events.StepStarted) -> str:
     """Why the request is not the one before with more behind it; empty where it is, or where that is known already."""
     if step.broke in _SAID_ELSEWHERE:
         return ""
-    return f"the prompt may be read anew: {_BREAKS.get(step.broke) or f'{clean_line(step.broke)} changed'}"
+    return f"the prompt may be read anew: {break_words(step.broke)}"
+
+
+def break_words(broke: str) -> str:
+    """What made a request no continuation of the one before it."""
+    return _BREAKS.get(broke) or f"the {clean_line(broke)} changed"
 
 
 def observed_mode(step: events.StepStarted, ended: events.StepEnded, *, has_thought: bool) -> str:

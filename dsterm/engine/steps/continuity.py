@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from dsterm.context.prefix import MESSAGES
 from dsterm.core.context_events import Compacted, OriginalsRestored, ResultsPruned
 from dsterm.core.events import Envelope, Event, StepStarted
@@ -11,19 +13,35 @@ from dsterm.core.provider import Request
 from dsterm.core.repo_events import RepoDetached
 from dsterm.core.undo_events import Rewound
 from dsterm.engine.live import LiveSession
+from dsterm.engine.steps.break_place import place_name
 
 UNNAMED = "unknown"
 """Why a request is no continuation where nobody can say why: that is a fault."""
 
+_IN_MESSAGES = frozenset({"rewound", "detached", "compacted", "pruned", "restored", UNNAMED})
 
-def continuity(live: LiveSession, request: Request) -> tuple[str, str, bool]:
-    """The digest of `request`; what broke it, empty where it continues the one before; whether that is without a name."""
+
+class Continuity(msgspec.Struct, frozen=True):
+    """The `digest` of a request and what `broke` it, empty where it continues the one before; the first message that differs,
+    `at`; whether the break is without a name, so that something `is_lost`.
+    """
+
+    digest: str
+    broke: str = ""
+    at: str = ""
+    is_lost: bool = False
+
+
+def continuity(live: LiveSession, request: Request) -> Continuity:
+    """How `request` continues the one before it."""
     digest = live.prefix.digest(request)
     former, since = _former(live.journal.envelopes)
     if former is None:
-        return digest, "", False
+        return Continuity(digest)
     content = _content_break(live, former, since)
-    return digest, _choice_break(former, request) or content, content == UNNAMED
+    same = live.prefix.same
+    at = place_name(request.messages, same) if content in _IN_MESSAGES and same is not None else ""
+    return Continuity(digest, _choice_break(former, request) or content, at, content == UNNAMED)
 
 
 def _former(envelopes: Sequence[Envelope]) -> tuple[StepStarted | None, list[Event]]:

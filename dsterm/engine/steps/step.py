@@ -9,6 +9,7 @@ from dsterm.core.events import MessageAdded, StepEnded, StepRetried, StepStarted
 from dsterm.core.models import Forecast
 from dsterm.core.provider import Failure, FailureKind, Request, StopReason
 from dsterm.core.wire_events import Intervened, Intervention
+from dsterm.engine.caching.telling import tell_miss
 from dsterm.engine.live import LiveSession, Streaming
 from dsterm.engine.steps.affordable import affordable
 from dsterm.engine.steps.attempt import ShownAttempt
@@ -80,7 +81,7 @@ class _Step:
             await self._sleep(wait)
 
     def _begin(self, why: str) -> None:
-        digest, broke, is_lost = continuity(self._live, self._request)
+        found = continuity(self._live, self._request)
         self._live.emit(
             StepStarted(
                 provider=self._request.model.provider,
@@ -89,11 +90,12 @@ class _Step:
                 why=why,
                 forecast=self._forecast,
                 is_demo=self._provider.is_demo,
-                digest=digest,
-                broke=broke,
+                digest=found.digest,
+                broke=found.broke,
+                broke_at=found.at,
             )
         )
-        if is_lost:
+        if found.is_lost:
             text = "This request does not continue the one before, so it is read and billed anew. That is a fault of dsterm's."
             self._live.emit(Intervened(kind=Intervention.PREFIX_LOST, text=text))
 
@@ -147,4 +149,5 @@ class _Step:
         ended = bill(attempt, stop, failure)
         self._live.emit(ended)
         tell_observed(self._live, self._request, ended, message)
+        tell_miss(self._live, ended)
         return ended
