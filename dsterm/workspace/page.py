@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -25,6 +26,17 @@ _MOST_REDIRECTS = 5
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TEXT = ("text/", "application/json", "application/xml", "application/xhtml+xml", "application/javascript")
+_KIND = re.compile(r"[a-z]+/[a-z0-9.+-]{1,40}")
+_CHARSET = re.compile(
+    r"utf-?8|utf-?16(?:[bl]e)?|us-ascii|ascii|iso-?8859-\d{1,2}|latin-?1|windows-\d{3,4}|cp\d{3,4}|koi8-[ru]|macintosh"
+    r"|gbk|gb2312|gb18030|big5(?:-hkscs)?|shift[_-]jis|euc-(?:jp|kr)|iso-2022-(?:jp|kr)",
+    re.IGNORECASE,
+)
+"""What pages are written in. Python has codecs that take minutes for a page, or make no text of it, and a server names any."""
+
+_NOBODYS = ipaddress.ip_network("192.0.0.0/24")
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+"""All that is given out of IPv6 for the open internet."""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +57,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-    return found.is_global and not found.is_multicast
+        return found.is_global and found in _GLOBAL_UNICAST
+    return found.is_global and not found.is_multicast and found not in _NOBODYS
 
 
 def fetch_page(address: str, allows: Callable[[str], bool] = is_public) -> Page:
@@ -57,7 +70,7 @@ def fetch_page(address: str, allows: Callable[[str], bool] = is_public) -> Page:
             return following
         target = urljoin(address, following)
         if parts.scheme == "https" and urlsplit(target).scheme != "https":
-            raise WorkspaceError(f"{parts.hostname} leads from https to {target[:80]}, which is not followed.")
+            raise WorkspaceError(f"{parts.hostname} leads from https to a place without it, which is not followed.")
         address = target
     raise WorkspaceError(f"{urlsplit(address).hostname} redirects more than {_MOST_REDIRECTS} times.")
 
@@ -83,7 +96,13 @@ def _visit(parts: SplitResult, allows: Callable[[str], bool]) -> Page | str:
     end.start()
     try:
         if parts.scheme == "https":
-            stream = ssl.create_default_context().wrap_socket(stream, server_hostname=host)
+            context = ssl.create_default_context()
+            # The encrypted stream takes the connection over, and from then on only it can be cut.
+            stream = context.wrap_socket(stream, server_hostname=host, do_handshake_on_connect=False)
+            end.cancel()
+            end = threading.Timer(_SECONDS, _cut, (stream,))
+            end.start()
+            stream.do_handshake()
         connection = http.client.HTTPConnection(host, port)
         connection.sock = stream
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -94,9 +113,12 @@ def _visit(parts: SplitResult, allows: Callable[[str], bool]) -> Page | str:
             "Accept-Encoding": "identity",
         }
         connection.request("GET", path.encode("ascii", "strict").decode(), headers=headers)
-        return _answer(parts, connection.getresponse())
+        with connection.getresponse() as response:
+            return _answer(parts, response)
     except (OSError, http.client.HTTPException, UnicodeError) as error:
-        raise WorkspaceError(f"{host} gave no page: {error or type(error).__name__}.") from error
+        # What the server itself said is not repeated: these words are dsterm's own.
+        why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        raise WorkspaceError(f"{host} gave no page: {why}.") from error
     finally:
         end.cancel()
         stream.close()
@@ -132,7 +154,8 @@ def _answer(parts: SplitResult, response: http.client.HTTPResponse) -> Page | st
         raise WorkspaceError(f"{parts.hostname} answered {response.status}.")
     kind = response.getheader("Content-Type", "").partition(";")[0].strip().casefold()
     if not kind.startswith(_TEXT) or response.getheader("Content-Encoding", "identity") != "identity":
-        raise WorkspaceError(f"{parts.geturl()[:80]} is {kind or 'of no known kind'}; only text can be sent.")
+        said = kind if _KIND.fullmatch(kind) else "of no known kind"
+        raise WorkspaceError(f"{parts.geturl()[:80]} is {said}; only text can be sent.")
     data = response.read(_MOST_BYTES + 1)
     text = data[:_MOST_BYTES].decode(_charset(response), "replace")
     if kind in {"text/html", "application/xhtml+xml"}:
@@ -142,6 +165,8 @@ def _answer(parts: SplitResult, response: http.client.HTTPResponse) -> Page | st
 
 def _charset(response: http.client.HTTPResponse) -> str:
     named = response.headers.get_content_charset("utf-8")
+    if not _CHARSET.fullmatch(named):
+        return "utf-8"
     try:
         "".encode(named)
     except LookupError:
