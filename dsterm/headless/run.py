@@ -14,6 +14,7 @@ from dsterm.core.attachments import PackChoice
 from dsterm.core.errors import DstermError
 from dsterm.core.events import Envelope, Notice, ToolEnded, ToolRequested, TurnEnd, TurnEnded
 from dsterm.core.provider import ResponseFormat
+from dsterm.core.report_events import ReportShown
 from dsterm.core.tools import Outcome, Plan
 from dsterm.engine.calls.deciding import way_out
 from dsterm.engine.engine import Engine
@@ -119,6 +120,10 @@ def _show(envelope: Envelope, output: OutputFormat, calls: dict[str, tuple[str, 
     match envelope.event:
         case Notice(text=text):
             tell(text)
+        case ReportShown():
+            from dsterm.render.report_block import report_text  # noqa: PLC0415  rarely asked for
+
+            tell(report_text(envelope.event))
         case ToolRequested(call=call, plan=plan):
             calls[call.id] = (call.name, plan)
         case ToolEnded(id=call_id, result=result) if result.outcome is Outcome.REFUSED:

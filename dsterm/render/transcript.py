@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
-from dsterm.core import context_events, delta_events, events, questions, repo_events
+from dsterm.core import context_events, delta_events, events, questions, repo_events, report_events
 from dsterm.core.config import ReasoningFold
 from dsterm.core.events import Envelope, Event
 from dsterm.core.mentions import Mention
@@ -30,6 +30,7 @@ from dsterm.render.notes import (
 )
 from dsterm.render.reads import ReadsBlock
 from dsterm.render.reasoning import ReasoningBlock
+from dsterm.render.report_block import ReportBlock
 from dsterm.render.step import StepView
 from dsterm.render.tool_blocks import ToolBlock
 from dsterm.render.wire_view import WireView
@@ -196,6 +197,8 @@ class Transcript:
                 self._list.add_change(changed_note(event))
             case events.Notice():
                 self._note(BlockKind.NOTICE, notice_note(event))
+            case report_events.ReportShown():
+                self._list.add(lambda key, changes: ReportBlock(key, changes, event))
             case events.UnknownEvent(kind=kind):
                 self._note(BlockKind.NOTICE, unknown_note(kind))
             case _:

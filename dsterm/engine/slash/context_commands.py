@@ -24,6 +24,9 @@ def context_commands(live: Callable[[], LiveSession]) -> tuple[Command, ...]:
             "/snapshot", commands.snapshot, "[SOURCE]", "attach a repo anew, as it is now, in place of the old"
         ),
         named_command("/init", commands.init, "", "have an AGENTS.md written, or the one that is there improved"),
+        named_command(
+            "/cache", commands.cache, "[all]", "what came from the cache, and what did not and why", choices=("all",)
+        ),
         named_command("/forecast", commands.forecast, "", "what the next send costs, line by line, and why"),
         named_command(
             "/compact",
@@ -64,6 +67,14 @@ class _ContextCommands:
 
         live = self._live()
         live.notice(forecast_report(live))
+
+    async def cache(self, words: list[str]) -> None:
+        from dsterm.engine.caching.cache_report import cache_report, cache_report_of_all  # noqa: PLC0415  rarely asked for
+
+        live = self._live()
+        if words not in ([], ["all"]):
+            raise UsageError("/cache, or /cache all for all sessions.")
+        live.emit(await cache_report_of_all(live) if words else cache_report(live))
 
     async def compact(self, words: list[str]) -> None:
         from dsterm.engine.compacting.compact import compact  # noqa: PLC0415  rarely asked for
