@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dsterm.context.data_marks import mark_data
 from dsterm.core.attachments import PackChoice
 from dsterm.core.command_events import JobChanged
-from dsterm.core.commands import Job, JobState
-from dsterm.core.errors import DstermError, UsageError
-from dsterm.core.events import Envelope, NoticeLevel, TurnEnded
-from dsterm.core.forecasts import SendForecast
-from dsterm.core.mentions import Mention, MentionPaths
-from dsterm.core.models import ModelCard, ProviderCard, ThinkingMode
-from dsterm.core.provider import ResponseFormat
-from dsterm.core.questions import Answer
-from dsterm.core.review import ProposedFile
-from dsterm.core.status import Status
+from dsterm.core.commands import JobState
+from dsterm.core.events import NoticeLevel
 from dsterm.engine.branch import branch
 from dsterm.engine.drive import Drive
 from dsterm.engine.instructing import find_instructions
-from dsterm.engine.live import LiveSession
 from dsterm.engine.mentioning.drafts import DraftMentions
 from dsterm.engine.opening import Opening
-from dsterm.engine.parts import EngineParts
-from dsterm.engine.planning import settle_plan
-from dsterm.engine.slash.builtin_commands import BuiltinCommands
-from dsterm.engine.slash.commands import CommandSpec, command_name, find_command, words_for
-from dsterm.engine.slash.user_command import run_user_command
 from dsterm.engine.snapshot import snapshot
-from dsterm.engine.steps.answer_now import run_answer_now
-from dsterm.engine.steps.places import same_model
-from dsterm.engine.steps.structured_turn import run_structured
-from dsterm.engine.turn import run_turn
-from dsterm.engine.undoing.rewind import RewindPoint, rewind_points
-from dsterm.store.sessions import SessionSummary
 
 if TYPE_CHECKING:
+    from dsterm.core.commands import Job
+    from dsterm.core.events import Envelope
+    from dsterm.core.forecasts import SendForecast
+    from dsterm.core.mentions import Mention, MentionPaths
+    from dsterm.core.models import ModelCard, ProviderCard, ThinkingMode
+    from dsterm.core.provider import ResponseFormat
+    from dsterm.core.questions import Answer
+    from dsterm.core.review import ProposedFile
+    from dsterm.core.status import Status
     from dsterm.engine.attaching.attachments import Attachments
     from dsterm.engine.forecasting.drafts import Drafts
+    from dsterm.engine.live import LiveSession
+    from dsterm.engine.parts import EngineParts
+    from dsterm.engine.slash.commands import CommandSpec
+    from dsterm.engine.undoing.rewind import RewindPoint
+    from dsterm.engine.work import Work
+    from dsterm.store.sessions import SessionSummary
 
 
 class Engine:
@@ -60,10 +56,8 @@ class Engine:
         parts.commands.listen(self._job_changed)
         for sentence in parts.interrupted:
             self._live.notice(sentence, NoticeLevel.WARNING)
-        self._is_turn_running = False
         self._mentions = DraftMentions(lambda: self._live)
         self._drafts: Drafts | None = None
-        self._commands = BuiltinCommands(self._opening, lambda: self._live, self._switch).table()
 
     def resume(self, session_id: str) -> None:
         """Go on with the session whose id begins with `session_id`; UsageError when there is none."""
@@ -82,6 +76,8 @@ class Engine:
 
         Without a model it is the same at the other provider, else that of the settings. UsageError for what there is none of.
         """
+        from dsterm.engine.steps.places import same_model  # noqa: PLC0415  only where something else is chosen
+
         live, catalog = self._live, self._parts.catalog
         card = catalog.provider(provider) if provider else live.provider
         if model:
@@ -102,20 +98,14 @@ class Engine:
         """
         masked = self._parts.redact(data) if self._parts.config.mask_secrets else data
         marked = mark_data("standard input", masked) if masked else ""
-        if answer_format is not None:
-            return self._drive.events(self._turns(lambda: run_structured(self._live, prompt, marked, answer_format)))
-        return self._drive.events(self._turns(lambda: run_turn(self._live, prompt, marked, is_typed=True)))
+        return self._drive.events(self._work.turn(prompt, marked, answer_format))
 
     def answer_now(self) -> AsyncIterator[Envelope]:
         """Answer a turn that was stopped in mid-reasoning, in Non-think; a Notice says when there is none.
 
         `status().answer_now` tells when this is offered, and what it sends.
         """
-
-        async def work() -> None:
-            await self._reported(self._turns(lambda: run_answer_now(self._live)))
-
-        return self._drive.events(work())
+        return self._drive.events(self._work.answer_now())
 
     async def command(self, line: str) -> AsyncIterator[Envelope]:
         """A slash command, or a `!command` of the user's own; what goes wrong comes as a Notice.
@@ -123,9 +113,9 @@ class Engine:
         Beside a running turn its events come with that turn's.
         """
         if self._drive.is_running:
-            await self._command(line)
+            await self._work.command(line)
             return
-        async for envelope in self._drive.events(self._command(line)):
+        async for envelope in self._drive.events(self._work.command(line)):
             yield envelope
 
     def attach(self, source: str, choice: PackChoice | None = None) -> AsyncIterator[Envelope]:
@@ -197,6 +187,8 @@ class Engine:
 
     def rewind_points(self) -> tuple[RewindPoint, ...]:
         """The prompts that `/rewind N` goes back to, oldest first."""
+        from dsterm.engine.undoing.rewind import rewind_points  # noqa: PLC0415  only when somebody wants to go back
+
         return rewind_points(self._live.journal.envelopes)
 
     def sessions(self) -> list[SessionSummary]:
@@ -216,7 +208,7 @@ class Engine:
     @property
     def commands(self) -> tuple[CommandSpec, ...]:
         """The commands that `command` understands."""
-        return tuple(command.spec for command in self._commands)
+        return tuple(command.spec for command in self._work.commands)
 
     async def refresh(self) -> None:
         """Look again where the workspace stands in git, and what confines commands."""
@@ -231,6 +223,7 @@ class Engine:
     def warm(self) -> None:
         """Load what the first request will need; call it in a thread, after the first paint."""
         self._parts.warm(self._live.provider)
+        _load_work()
         if self._parts.index is not None:
             self._parts.past.load(self._parts.index, is_patient=True)
 
@@ -243,41 +236,9 @@ class Engine:
             self._parts.index.close()
         self._parts.token_counts.close()
 
-    async def _turns(self, turn: Callable[[], Coroutine[object, object, TurnEnded]]) -> None:
-        """A turn, and those that follow from a plan it makes."""
-        self._is_turn_running = True
-        try:
-            ended = await turn()
-            while (following := await settle_plan(self._live, ended)) is not None:
-                ended = await run_turn(self._live, following)
-        finally:
-            self._is_turn_running = False
-
-    async def _command(self, line: str) -> None:
-        async def work() -> None:
-            if line.startswith("!"):
-                self._require_idle("A command of yours")
-                await run_user_command(self._live, line)
-                return
-            command = find_command(self._commands, command_name(line))
-            if command.needs_idle:
-                self._require_idle(command.spec.name)
-            await command.run(words_for(command, line))
-
-        await self._reported(work())
-
-    def _require_idle(self, what: str) -> None:
-        if self._drive.is_busy:
-            running = "turn" if self._is_turn_running else "command"
-            raise UsageError(f"{what} has to wait for the running {running}; Esc stops it.")
-
-    async def _reported(self, work: Coroutine[object, object, None]) -> None:
-        try:
-            await work
-        except DstermError as error:
-            self._live.notice(str(error), NoticeLevel.ERROR)
-        except asyncio.CancelledError:
-            self._live.notice("stopped")
+    @cached_property
+    def _work(self) -> Work:
+        return _load_work()(self._opening, lambda: self._live, self._switch, self._drive)
 
     def _job_changed(self, job: Job) -> None:
         """Show it; the model hears of the end of what it started in the same conversation."""
@@ -296,3 +257,9 @@ class Engine:
 
     async def _switch(self, live: LiveSession) -> None:
         await self._go_on_with(live).close()
+
+
+def _load_work() -> type[Work]:
+    from dsterm.engine.work import Work  # noqa: PLC0415  after the first frame
+
+    return Work

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from dsterm.core.errors import UsageError
 from dsterm.core.events import Envelope, NoticeLevel
 from dsterm.core.models import ModelCard, ThinkingMode
-from dsterm.engine.calls.aftermath import inspect
 from dsterm.engine.journal import Journal, Log
 from dsterm.engine.live import LiveSession, RunTotals
 from dsterm.engine.masked_log import MaskedLog
 from dsterm.engine.parts import EngineParts
-from dsterm.engine.repair import missing_ends
 from dsterm.engine.session import Session
-from dsterm.llm.catalog import Catalog
-from dsterm.store.sessions import SessionSummary
+
+if TYPE_CHECKING:
+    from dsterm.llm.catalog import Catalog
+    from dsterm.store.sessions import SessionSummary
 
 
 class _Choice(msgspec.Struct, frozen=True):
@@ -55,6 +56,9 @@ class Opening:
         """The session whose id begins with `session_id`; UsageError when there is none or it is open elsewhere."""
         if self._parts.sessions is None:
             raise UsageError("Nothing is saved in this run (--no-save), so there is no session to resume.")
+        from dsterm.engine.calls.aftermath import inspect  # noqa: PLC0415  only for an earlier session
+        from dsterm.engine.repair import missing_ends  # noqa: PLC0415  only for an earlier session
+
         log = self._parts.sessions.open(session_id)
         envelopes = log.envelopes()
         journal = self._journal(log.id, None)

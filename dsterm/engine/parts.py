@@ -8,27 +8,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dsterm.core.commands import CommandRunner
-from dsterm.core.config import Config
 from dsterm.core.errors import UsageError
-from dsterm.core.instruction_events import InstructionFile
-from dsterm.core.models import ProviderCard
-from dsterm.core.provider import Provider
-from dsterm.core.services import Clock, Outline, SourceReader, TokenCounter
-from dsterm.core.workspace import Workspace
-from dsterm.llm.catalog import Catalog
-from dsterm.store.index import Index
-from dsterm.store.packs import PackFolder
-from dsterm.store.sessions import SessionStore
 from dsterm.store.token_counts import TokenCounts
-from dsterm.store.trust import TrustBook
-from dsterm.tools.toolbox import Toolbox
-from dsterm.workspace.git.git import Git
-from dsterm.workspace.git.user_git import UserGit
-from dsterm.workspace.saved.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
+    from dsterm.core.commands import CommandRunner
+    from dsterm.core.config import Config
+    from dsterm.core.instruction_events import InstructionFile
+    from dsterm.core.models import ProviderCard
+    from dsterm.core.provider import Provider
+    from dsterm.core.services import Clock, Outline, SourceReader, TokenCounter
+    from dsterm.core.workspace import Workspace
     from dsterm.engine.forecasting.past import PastRequests
+    from dsterm.llm.catalog import Catalog
+    from dsterm.store.index import Index
+    from dsterm.store.packs import PackFolder
+    from dsterm.store.sessions import SessionStore
+    from dsterm.store.trust import TrustBook
+    from dsterm.tools.toolbox import Toolbox
+    from dsterm.workspace.git.git import Git
+    from dsterm.workspace.git.user_git import UserGit
+    from dsterm.workspace.saved.checkpoints import Checkpoints
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from dsterm.core.models import Forecast, ThinkingMode
 from dsterm.core.pricing import prompt_cost
 from dsterm.engine.live import LiveSession
 from dsterm.engine.steps.requests import forecast_next
-from dsterm.engine.turn import run_turn
 
 PROMPT = "Answer now."
 MOST_CHARACTERS = 40_000
@@ -28,6 +27,8 @@ async def run_answer_now(live: LiveSession) -> TurnEnded:
         raise UsageError(
             "There is nothing to answer now: only a turn that was stopped while it was reasoning has that."
         )
+    from dsterm.engine.turn import run_turn  # noqa: PLC0415  the offer is looked for at every frame, the turn is rare
+
     live.turn_mode = ThinkingMode.NON_THINK
     try:
         return await run_turn(live, PROMPT, thoughts_note(stopped.reasoning))
