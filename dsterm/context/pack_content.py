@@ -34,13 +34,16 @@ class PackSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PackSection(msgspec.Struct, frozen=True, kw_only=True):
-    """A file in a pack, its text or outline included; a LISTED one has none. `tokens` are those of `text`."""
+    """A file in a pack, its text or outline included; a LISTED one has none. `tokens` are those of `text`; `reader` took it
+    out of a document, empty where the file is its text.
+    """
 
     path: str
     blob: str
     level: Level
     text: str
     tokens: int
+    reader: str = ""
 
 
 class PackContent(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +68,10 @@ def arrange(source: PackSource) -> PackContent:
             left_out.append(LeftOut(path=file.path, reason=file.reason or NOT_CHOSEN))
             continue
         tokens = {Level.FULL: file.tokens, Level.OUTLINE: source.outline_tokens.get(file.path, 0)}.get(level, 0)
-        table.append(PackSection(path=file.path, blob=file.blob, level=level, text=text, tokens=max(0, tokens)))
+        reader = source.survey.documents.get(file.path, "") if level is not Level.LISTED else ""
+        table.append(
+            PackSection(path=file.path, blob=file.blob, level=level, text=text, tokens=max(0, tokens), reader=reader)
+        )
     table.sort(key=_by_path)
     left_out += source.survey.named
     left_out.sort(key=lambda left: (left.reason == NOT_CHOSEN, _bytes(left.path)))
@@ -103,6 +109,8 @@ def _facts(source: PackSource, table: Sequence[PackSection]) -> Iterator[str]:
             yield (
                 "Changed since that commit: " + ", ".join(ascii(path) for path in changed[:_NAMED_CHANGES]) + more + "."
             )
+    if readers := sorted({section.reader for section in table if section.reader}):
+        yield f"Texts of documents were taken out by {'; '.join(readers)}."
     yield _ORDER_RULE if source.ages else "Order of the files: by path."
     if options := ", ".join(_options(source.choice)):
         yield f"Options: {options}."

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from dsterm.context.pack_content import PackContent, PackSection
-from dsterm.context.pack_text import OPENING, fence_for, left_out_lines, notes_on, shown_path
+from dsterm.context.pack_text import OPENING, citation, fence_for, left_out_lines, notes_on, shown_path
 from dsterm.core.attachments import Level
 
 _LANGUAGE = re.compile(r"\.([A-Za-z0-9+#]{1,10})$")
@@ -37,7 +37,8 @@ def _markdown(content: PackContent) -> Iterator[str]:
         language = _LANGUAGE.search(section.path)
         yield f"\n## {_code(section.path)}{_mark(section)}\n"
         end = "" if not section.text or section.text.endswith("\n") else "\n"
-        yield f"{fence}{language[1] if language else ''}\n{section.text}{end}{fence}"
+        name = language[1] if language and not section.reader else ""
+        yield f"{_cited(section)}{fence}{name}\n{section.text}{end}{fence}"
         for note in notes_on(section.text).splitlines():
             yield f"\n{note.removeprefix(chr(92)).strip()}"
     yield "\n# All files\n\n| Path | Tokens |\n| --- | --- |"
@@ -55,6 +56,12 @@ def _mark(section: PackSection) -> str:
     return " (outline)" if section.level is Level.OUTLINE else ""
 
 
+def _cited(section: PackSection) -> str:
+    """A line that says how to cite a document."""
+    words = citation(section).removeprefix(" · ")
+    return f"{_plain(words[:1].upper() + words[1:])}.\n\n" if words else ""
+
+
 def _code(path: str) -> str:
     """A path as a code span; one with a backtick or a bar inside is quoted as JSON with these escaped."""
     return "`" + shown_path(path).replace("`", "\\u0060").replace("|", "\\u007c") + "`"
@@ -70,6 +77,8 @@ def _xml(content: PackContent) -> Iterator[str]:
     yield f"<note>{escape(OPENING.strip())}</note>"
     for section in content.sections:
         attributes = f'{_path(section.path)} level="{section.level}" tokens="{section.tokens}"'
+        if section.reader:
+            attributes += f" reader={quoteattr(section.reader)}"
         if _NOT_IN_XML.search(section.text):
             data = base64.b64encode(section.text.encode()).decode()
             yield f'<file {attributes} encoding="base64">{data}</file>'

@@ -48,6 +48,14 @@ def shown_path(path: str) -> str:
     return path if _PLAIN_PATH.fullmatch(path) and path.strip() == path else json.dumps(path)
 
 
+def citation(section: PackSection) -> str:
+    """How an answer cites the text of a document; nothing for any other file."""
+    if not section.reader:
+        return ""
+    part = "page 2" if section.text.startswith("[page ") else "section NAME"
+    return f" · document, cite it as: {shown_path(section.path)}, {part}"
+
+
 def left_out_lines(left_out: Sequence[LeftOut]) -> Iterator[str]:
     """Those that something speaks against by name, as far as they are few, and the merely not chosen ones by folder."""
     spoken_against = [left for left in left_out if left.reason != NOT_CHOSEN]
@@ -76,7 +84,7 @@ def notes_on(text: str) -> str:
 
 def _around(section: PackSection) -> tuple[str, str]:
     fence = fence_for(section.text)
-    mark = _OUTLINE_MARK if section.level is Level.OUTLINE else ""
+    mark = (_OUTLINE_MARK if section.level is Level.OUTLINE else "") + citation(section)
     end = "" if not section.text or section.text.endswith("\n") else "\n"
     return f"\n### {shown_path(section.path)}{mark}\n{fence}\n", f"{end}{fence}\n{notes_on(section.text)}"
 

@@ -56,8 +56,11 @@ def arrange_files(source: PackSource) -> PackContent:
     content = arrange(source)
     if not content.table:
         why = "that are chosen; give other globs or another preset"
-        if all(file.reason for file in source.survey.files):
+        reasons = {file.reason for file in source.survey.files}
+        if reasons and all(reasons):
             why = "to attach; name another folder or repository"
+            if len(reasons) == 1:
+                why = f"to attach: {reasons.pop()}"
         raise UsageError(f"{source.survey.source} has no text files {why}.")
     return content
 
@@ -72,6 +75,7 @@ def _manifest(content: PackContent, starts: dict[str, int]) -> PackManifest:
                 tokens=section.tokens,
                 start=starts.get(section.path, 0),
                 length=len(section.text),
+                reader=section.reader,
             )
             for section in content.table
         )

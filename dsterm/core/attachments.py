@@ -80,7 +80,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     `source` is what the user wrote. Its bytes lie in `folder`, or in git objects there under `revision` (a full commit), if set.
     `place` is that folder relative to the workspace, "" for its root; None: tools can't reach it. `commit` is empty without git.
     `named` are submodules, inner repositories, links and the like: told, not entered. `changed` are the files that differ from
-    `PackChoice.since`.
+    `PackChoice.since`. `documents` are files that hold text in a form of their own, with what reads them.
     """
 
     source: str
@@ -92,6 +92,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[SourceFile, ...] = ()
     named: tuple[LeftOut, ...] = ()
     changed: frozenset[str] = frozenset()
+    documents: dict[str, str] = {}
 
     @property
     def is_followed(self) -> bool:
@@ -104,6 +105,16 @@ class ReadFile(msgspec.Struct, frozen=True, kw_only=True):
 
     file: SourceFile
     data: bytes | None
+
+
+class DocumentText(msgspec.Struct, frozen=True, kw_only=True):
+    """The text of a document, its pages or sections marked; or the `reason` why it has none, which may be another one the next
+    time where it is not lasting.
+    """
+
+    text: str = ""
+    reason: str = ""
+    is_lasting: bool = True
 
 
 class WorkStage(StrEnum):
@@ -126,7 +137,10 @@ class WorkState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PackedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file in a pack: where its own text stands in it (characters from `start`, `length` of them; none when LISTED)."""
+    """A file in a pack: where its own text stands in it (characters from `start`, `length` of them; none when LISTED).
+
+    `reader` says what took its text out of its bytes; empty where these are the text.
+    """
 
     path: str
     blob: str
@@ -134,6 +148,7 @@ class PackedFile(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int = 0
     start: int = 0
     length: int = 0
+    reader: str = ""
 
 
 class PackManifest(msgspec.Struct, frozen=True, kw_only=True):

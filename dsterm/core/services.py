@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from dsterm.core.attachments import PackChoice, ReadFile, SourceFile, Survey, WorkState
+from dsterm.core.attachments import DocumentText, PackChoice, ReadFile, SourceFile, Survey, WorkState
 
 
 class TokenCounter(Protocol):
@@ -47,6 +47,14 @@ class SourceReader(Protocol):
 
     def read(self, survey: Survey, files: Sequence[SourceFile]) -> AsyncIterator[list[ReadFile]]:
         """The bytes of `files`, in batches of some megabytes, read beside the event loop."""
+        ...
+
+    async def texts(self, survey: Survey, batch: Sequence[ReadFile]) -> Mapping[str, DocumentText]:
+        """The texts of those files of `batch` that are documents, by path; what reads them may take a while."""
+        ...
+
+    async def document(self, name: str, data: bytes) -> DocumentText | None:
+        """The text of the document `data` called `name`; None where a file of that name is none."""
         ...
 
     async def ages(self, survey: Survey) -> Mapping[str, int]:

@@ -12,15 +12,29 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from dsterm.core.attachments import BlobCount, PackChoice, ReadFile, SourceFile, Survey, WorkStage, WorkState
+from dsterm.context.choice import levels
+from dsterm.core.attachments import (
+    BlobCount,
+    DocumentText,
+    Level,
+    PackChoice,
+    ReadFile,
+    SourceFile,
+    Survey,
+    WorkStage,
+    WorkState,
+)
 from dsterm.core.left_out_reasons import is_final
-from dsterm.engine.attaching.packing import AttachingParts
+from dsterm.engine.attaching.packing import AttachingParts, as_text
 from dsterm.workspace.sources.reasons import content_kinds, content_reason
 
 _SECONDS_BETWEEN = 0.1
 _SECONDS_BETWEEN_FILLS = 1.0
 _PACK = "pack"
 """The kind of counts of whole packs, by the SHA-256 of their text."""
+
+_USUAL = ""
+"""The kind of most files: nothing of their content is judged by their name."""
 
 _Known = Mapping[str, Mapping[str, BlobCount]]
 """Counts by the kind of the file's name and by blob."""
@@ -39,7 +53,7 @@ async def count_source(
     DstermError. `fill` gets what is known so far, at once and then about every second.
     """
     survey = await parts.sources.survey(source, choice, tell)
-    work = _Counting(parts, survey)
+    work = _Counting(parts, survey, choice)
     missing = await asyncio.to_thread(work.recall)
     tell(work.state)
     if missing:
@@ -47,7 +61,9 @@ async def count_source(
         if fill is not None:
             await fill(await asyncio.to_thread(work.counted))
         async for batch in parts.sources.read(survey, missing):
-            await asyncio.to_thread(work.count, batch)
+            documents = await asyncio.to_thread(work.unknown_documents, batch) if survey.documents else ()
+            texts = await parts.sources.texts(survey, documents) if documents else {}
+            await asyncio.to_thread(work.count, batch, texts)
             if time.monotonic() - told >= _SECONDS_BETWEEN:
                 told = time.monotonic()
                 tell(work.state)
@@ -56,6 +72,11 @@ async def count_source(
                 filled = time.monotonic()
         tell(work.state)
     return await asyncio.to_thread(work.counted)
+
+
+def document_kind(reader: str) -> str:
+    """What counts of the texts that `reader` took out of documents are kept under."""
+    return f"document {reader}"
 
 
 def count_text(parts: AttachingParts, text: str) -> int:
@@ -72,13 +93,15 @@ def count_text(parts: AttachingParts, text: str) -> int:
 class _Counting:
     """How far the counting of one source is; its methods block, so they are called in a thread, one at a time."""
 
-    def __init__(self, parts: AttachingParts, survey: Survey) -> None:
+    def __init__(self, parts: AttachingParts, survey: Survey, choice: PackChoice) -> None:
         self._counter, self._table = parts.counter, parts.token_counts
         self._survey = survey
         self._files: list[SourceFile] = []
         self._places: dict[str, int] = {}
-        self._fresh: dict[str, dict[str, BlobCount]] = {"": {}, "script": {}}
+        self._choice = choice
+        self._fresh: dict[str, dict[str, BlobCount]] = {_USUAL: {}, "script": {}}
         """What was counted anew, by the kind of the file's name and by blob."""
+        self._fresh |= {document_kind(reader): {} for reader in survey.documents.values()}
         self._done = self._tokens = 0
 
     @property
@@ -89,10 +112,12 @@ class _Counting:
     def recall(self) -> list[SourceFile]:
         """Take what is known, and return the files that have to be read."""
         files = self._survey.files
-        kinds = content_kinds([file.path for file in files])
+        kinds = self._kinds([file.path for file in files])
         blobs = [file.blob for file in files]
-        look_up = {kind: known.get for kind, known in self._load(kinds, blobs).items()}
-        counts = [look_up[kind](blob) for kind, blob in zip(kinds, blobs, strict=True)]
+        look_up = self._load(kinds, blobs)
+        counts = [*map(look_up[_USUAL].get, blobs)]
+        for place in [place for place, kind in enumerate(kinds) if kind != _USUAL]:
+            counts[place] = look_up[kinds[place]].get(blobs[place])
         # Calls take most of the time here, so what is the usual is written out.
         self._files = [
             SourceFile(path=file.path, blob=file.blob, size=count.size, tokens=count.tokens, reason=file.reason)
@@ -102,22 +127,33 @@ class _Counting:
         ]
         self._tokens = sum([count.tokens for count in counts if count is not None])
         missing: list[SourceFile] = []
+        unasked = self._unasked_documents()
         for place in [place for place, count in enumerate(counts) if count is None or count.reason]:
             file, known = files[place], counts[place]
             if known is not None:
                 self._files[place] = _with_count(file, known)
             elif is_final(file.reason):
                 self._files[place] = replace(file, tokens=0)
-            else:
+            elif file.path not in unasked:
                 missing.append(file)
                 self._places[file.path] = place
         self._done = len(files) - len(missing)
         return missing
 
-    def count(self, batch: Sequence[ReadFile]) -> None:
-        """Count what was read and remember it."""
+    def unknown_documents(self, batch: Sequence[ReadFile]) -> list[ReadFile]:
+        """Those of the documents in `batch` of whose bytes nothing is known."""
+        read = [one for one in batch if one.data is not None and one.file.path in self._survey.documents]
+        kinds = self._kinds([one.file.path for one in read])
+        for kind, counts in self._load(kinds, [one.file.blob for one in read]).items():
+            self._fresh[kind] |= counts
+        return [one for one, kind in zip(read, kinds, strict=True) if one.file.blob not in self._fresh[kind]]
+
+    def count(self, batch: Sequence[ReadFile], documents: Mapping[str, DocumentText]) -> None:
+        """Count what was read and remember it; `documents` are the texts of those that are such, by path."""
+        kinds = self._kinds([read.file.path for read in batch])
         places = [self._places[read.file.path] for read in batch]
-        kinds = content_kinds([read.file.path for read in batch])
+        if documents:
+            batch = self._with_texts(batch, kinds, documents)
         self._count_new(batch, kinds, places)
         for read, kind, place in zip(batch, kinds, places, strict=True):
             count = None if read.data is None else self._fresh[kind][read.file.blob]
@@ -146,8 +182,8 @@ class _Counting:
             blob, data = read.file.blob, read.data
             if data is None or blob in self._fresh[kind] or blob in new[kind]:
                 continue
-            reason = content_reason(read.file.path, data)
-            new[kind][blob] = BlobCount(0, len(data), reason)
+            reason = "" if read.file.path in self._survey.documents else content_reason(read.file.path, data)
+            new[kind][blob] = BlobCount(0, read.file.size, reason)
             if not is_final(reason):
                 texts[kind, blob] = data.decode()
         if texts:
@@ -157,6 +193,38 @@ class _Counting:
         for kind, counts in new.items():
             self._table.save(self._counter.name, counts, kind)
             self._fresh[kind] |= counts
+
+    def _kinds(self, paths: Sequence[str]) -> list[str]:
+        """What of each file its count goes by beside its bytes: their text is another one for another reader."""
+        kinds, documents = content_kinds(paths), self._survey.documents
+        if documents:
+            kinds = [
+                document_kind(documents[path]) if path in documents else kind
+                for path, kind in zip(paths, kinds, strict=True)
+            ]
+        return kinds
+
+    def _unasked_documents(self) -> set[str]:
+        """Documents of which no text goes in, so that none is taken out of them just to be counted."""
+        if not self._survey.documents:
+            return set()
+        pairs = zip(self._survey.files, levels(self._survey, self._choice), strict=True)
+        left_out = {file.path for file, level in pairs if level in {Level.OUT, Level.LISTED}}
+        return left_out & self._survey.documents.keys()
+
+    def _with_texts(
+        self, batch: Sequence[ReadFile], kinds: Sequence[str], documents: Mapping[str, DocumentText]
+    ) -> list[ReadFile]:
+        """The batch with the texts in place of the documents; why one has none for good is remembered."""
+        result: list[ReadFile] = []
+        for read, kind in zip(batch, kinds, strict=True):
+            found = documents.get(read.file.path)
+            if found is not None and found.reason and found.is_lasting:
+                self._fresh[kind][read.file.blob] = known = BlobCount(0, read.file.size, found.reason)
+                self._table.save(self._counter.name, {read.file.blob: known}, kind)
+                found = None
+            result.append(read if found is None else as_text(read, found))
+        return result
 
     def _load(self, kinds: Sequence[str], blobs: Sequence[str]) -> _Known:
         """What the table knows of blobs, each with the kind of its file."""

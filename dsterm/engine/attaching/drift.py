@@ -109,7 +109,7 @@ def _known(root: Path, told: Mapping[str, ToldFile]) -> Callable[[Path], str]:
         if not path.is_relative_to(root):
             return ""
         file = told.get(path.relative_to(root).as_posix())
-        is_known = file is not None and file.level is Level.FULL and not file.stale and file.has_text
+        is_known = file is not None and file.level is Level.FULL and not (file.stale or file.reader) and file.has_text
         return file.blob if file is not None and is_known else ""
 
     return blob

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from dsterm.context.choice import levels
 from dsterm.context.told_change import NOT_SHOWN, TextChange
-from dsterm.core.attachments import Level, PackChoice, ReadFile, SourceFile, Survey
+from dsterm.core.attachments import DocumentText, Level, PackChoice, ReadFile, SourceFile, Survey
 from dsterm.core.left_out_reasons import BINARY, NOT_TEXT, UNREADABLE
 from dsterm.core.messages import Pack
 from dsterm.core.secret_names import looks_secret
 from dsterm.core.services import Outline, SourceReader
+from dsterm.engine.attaching.packing import as_text
 from dsterm.engine.attaching.renames import FoundChange, joined_renames
 from dsterm.engine.attaching.told_files import ToldFile, ToldTexts, workspace_path
 from dsterm.workspace.sources.reasons import content_reason
@@ -45,7 +46,9 @@ class DriftLook:
         wanted = await asyncio.to_thread(one.compare, choice)
         if wanted:
             async for batch in self._sources.read(survey, wanted):
-                await asyncio.to_thread(one.take, batch)
+                documents = await asyncio.to_thread(one.changed_documents, batch) if survey.documents else []
+                taken = await self._sources.texts(survey, documents) if documents else {}
+                await asyncio.to_thread(one.take, batch, taken)
         return await asyncio.to_thread(one.changes)
 
     def outline(self, path: str, text: str) -> str:
@@ -109,16 +112,24 @@ class _PackLook:
             self._stamps[file.path] = _stamp(self._survey.folder / file.path)
         return wanted
 
-    def take(self, batch: Sequence[ReadFile]) -> None:
-        """Compare what was read with what was told. Blocks."""
-        for read in batch:
+    def changed_documents(self, batch: Sequence[ReadFile]) -> list[ReadFile]:
+        """The documents in `batch` of whose bytes the text is not what was told; a page that was written here is source text."""
+        return [read for read in batch if self._is_document(read) and not self._is_told(read)]
+
+    def take(self, batch: Sequence[ReadFile], documents: Mapping[str, DocumentText]) -> None:
+        """Compare what was read with what was told; `documents` are texts of changed ones. Blocks."""
+        for found in batch:
+            document = documents.get(found.file.path)
+            read = found if document is None else as_text(found, document)
             path = workspace_path(self._pack, read.file.path)
             known = self._told.get(path)
             self._memory.remember(
                 self._survey.folder / read.file.path, path, self._stamps.get(read.file.path), read.file.blob
             )
             text, why = _text_of(read)
-            if text is not None:
+            if document is None and self._is_document(read) and self._is_told(read):
+                self._settle(path, read, known)
+            elif text is not None:
                 self._take_text(path, read, text, known)
             elif known is None or not known.has_text:
                 self._settle(path, read, known)
@@ -150,7 +161,8 @@ class _PackLook:
 
     def _take_text(self, path: str, read: ReadFile, text: str, known: ToldFile | None) -> None:
         level = self._levels.get(read.file.path, Level.FULL)
-        if known is None and content_reason(read.file.path, read.data or b""):
+        is_source = not self._is_document(read)
+        if known is None and is_source and content_reason(read.file.path, read.data or b""):
             self._settle(path, read, known)
             return
         after = self._memory.outline(read.file.path, text) if level is Level.OUTLINE else text
@@ -163,6 +175,15 @@ class _PackLook:
             path=path, before=before, after=after, is_outline=level is Level.OUTLINE, is_unsure=is_unsure
         )
         self._add(change, known, read.file.blob, level)
+
+    def _is_document(self, read: ReadFile) -> bool:
+        known = self._told.get(workspace_path(self._pack, read.file.path))
+        is_written_here = known is not None and known.saved is not None
+        return read.data is not None and read.file.path in self._survey.documents and not is_written_here
+
+    def _is_told(self, read: ReadFile) -> bool:
+        known = self._told.get(workspace_path(self._pack, read.file.path))
+        return known is not None and read.file.blob == (known.stale or known.blob)
 
     def _settle(self, path: str, read: ReadFile, known: ToldFile | None) -> None:
         """Nothing to tell: found again by the name that git lists, which a filter may make differ from that of the bytes."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from dsterm.core.attachments import BlobCount, ReadFile, SourceFile, Survey
-from dsterm.engine.attaching.packing import AttachingParts, text_of
+from dsterm.engine.attaching.packing import AttachingParts, text_of, with_texts
 from dsterm.render.outline import VERSION
 
 
@@ -14,11 +14,13 @@ async def count_outlines(parts: AttachingParts, survey: Survey, paths: Sequence[
     """Tokens of the outline of each of `paths`; 0 where a file has none. DiskError when there is no vocabulary."""
     wanted = frozenset(paths)
     files = [file for file in survey.files if file.path in wanted]
-    tokens = await asyncio.to_thread(_known, parts, files)
+    documents = survey.documents
+    tokens = await asyncio.to_thread(_known, parts, [file for file in files if file.path not in documents])
     missing = [file for file in files if file.path not in tokens]
     if missing:
         async for batch in parts.sources.read(survey, missing):
-            tokens |= await asyncio.to_thread(_count, parts, batch)
+            batch_with_texts = await with_texts(parts.sources, survey, batch)
+            tokens |= await asyncio.to_thread(_count, parts, batch_with_texts, documents.keys())
     return tokens
 
 
@@ -34,14 +36,14 @@ def _known(parts: AttachingParts, files: Sequence[SourceFile]) -> dict[str, int]
     return tokens
 
 
-def _count(parts: AttachingParts, batch: Sequence[ReadFile]) -> dict[str, int]:
+def _count(parts: AttachingParts, batch: Sequence[ReadFile], documents: Collection[str]) -> dict[str, int]:
     texts = {read.file.path: text_of(read)[0] for read in batch}
     outlines = {path: parts.outline.outline(path, text) if text else "" for path, text in texts.items()}
     counts = dict(zip(outlines, parts.counter.count_exactly(list(outlines.values())), strict=True))
     kept: dict[str, dict[str, BlobCount]] = {}
     for read in batch:
         path = read.file.path
-        if texts[path] is not None and read.file.blob:
+        if texts[path] is not None and read.file.blob and path not in documents:
             count = BlobCount(counts[path], len(outlines[path].encode()))
             kept.setdefault(_kind(path), {})[read.file.blob] = count
     for kind, some in kept.items():

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from dsterm.context.choice import levels
 from dsterm.context.pack_content import PackSource
-from dsterm.core.attachments import Level, PackChoice, ReadFile, SourceFile, Survey, WorkStage, WorkState
+from dsterm.core.attachments import DocumentText, Level, PackChoice, ReadFile, SourceFile, Survey, WorkStage, WorkState
 from dsterm.core.left_out_reasons import BINARY, NOT_TEXT
 from dsterm.core.services import Outline, SourceReader, TokenCounter
 from dsterm.store.token_counts import TokenCounts
@@ -93,7 +93,7 @@ async def gather(
     found = _Gathered(parts, wanted, {file.path: file for file in files})
     done = tokens = 0
     async for batch in parts.sources.read(survey, files):
-        await asyncio.to_thread(found.take, batch)
+        await asyncio.to_thread(found.take, await with_texts(parts.sources, survey, batch))
         done += len(batch)
         tokens = sum(file.tokens for file in found.files.values()) + sum(found.outline_tokens.values())
         tell(WorkState(stage=WorkStage.WRITING, done=done, total=len(files), tokens=tokens))
@@ -105,6 +105,21 @@ async def gather(
         ages=await parts.sources.ages(survey),
         outline_tokens=found.outline_tokens,
     )
+
+
+def as_text(read: ReadFile, document: DocumentText) -> ReadFile:
+    """The file with the text of the document in place of its bytes, or with why it has none."""
+    if document.reason:
+        return ReadFile(file=replace(read.file, reason=document.reason), data=None)
+    return ReadFile(file=read.file, data=document.text.encode())
+
+
+async def with_texts(sources: SourceReader, survey: Survey, batch: list[ReadFile]) -> list[ReadFile]:
+    """`batch` with the texts of documents in place of their bytes."""
+    if not any(read.file.path in survey.documents for read in batch):
+        return batch
+    texts = await sources.texts(survey, batch)
+    return [as_text(read, texts[read.file.path]) if read.file.path in texts else read for read in batch]
 
 
 def text_of(read: ReadFile) -> tuple[str | None, str]:

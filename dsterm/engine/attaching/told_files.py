@@ -26,6 +26,7 @@ class ToldFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Its text stands in that pack from `start`, or is kept by its SHA-256 `kept`, or in the checkpoint `saved`; none of them where
     only its name was told. `stale` names the bytes that stood there when it was told to be out of date, empty when it is not.
+    `reader` took its text out of a document, so its bytes are not known; empty for any other file.
     """
 
     pack: str
@@ -36,6 +37,7 @@ class ToldFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     kept: str = ""
     saved: SavedFile | None = None
     stale: str = ""
+    reader: str = ""
 
     @property
     def has_text(self) -> bool:
@@ -131,7 +133,12 @@ class _Fold:
             if former is None or former.level is not Level.FULL or file.level is Level.FULL:
                 start = -1 if file.level is Level.LISTED else file.start
                 self.told[path] = ToldFile(
-                    pack=pack.digest, level=file.level, blob=file.blob, start=start, length=file.length
+                    pack=pack.digest,
+                    level=file.level,
+                    blob=file.blob,
+                    start=start,
+                    length=file.length,
+                    reader=file.reader,
                 )
 
     def _change(self, digest: str, file: ChangedFile) -> None:
@@ -147,7 +154,13 @@ class _Fold:
             return
         self.told.pop(source, None)
         if file.after:
-            self.told[file.path] = ToldFile(pack=digest, level=file.level, blob=file.after, kept=file.kept)
+            self.told[file.path] = ToldFile(
+                pack=digest,
+                level=file.level,
+                blob=file.after,
+                kept=file.kept,
+                reader=former.reader if former else "",
+            )
 
     def _edit(self, before: SavedFile, left: SavedFile) -> None:
         """The model knows what its own edit made of a text that it knew."""
@@ -158,7 +171,7 @@ class _Fold:
             if not before.is_there and (owner := self._owner(before.path)):
                 self.told[before.path] = ToldFile(pack=owner, level=Level.FULL, blob=left.blob, saved=left)
             return
-        if former.level is not Level.FULL or not self._is_text_of(former, before.blob):
+        if former.level is not Level.FULL or former.reader or not self._is_text_of(former, before.blob):
             return
         if left.is_there:
             self.told[before.path] = ToldFile(pack=former.pack, level=Level.FULL, blob=left.blob, saved=left)

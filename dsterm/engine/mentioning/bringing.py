@@ -25,7 +25,7 @@ async def bring(parts: EngineParts, found: Found) -> Brought | None:
     """What `found` names, as it stands now; None where it names nothing. A page is not fetched, only judged."""
     match found.mention.kind:
         case MentionKind.FILE | MentionKind.FOLDER:
-            return await bring_path(parts.workspace, found)
+            return await bring_path(parts.workspace, parts.sources, found)
         case MentionKind.DIFF | MentionKind.LOG:
             return await bring_git(parts, found.mention)
         case MentionKind.URL:

@@ -8,15 +8,18 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from dsterm.context.mentions import Found
+from dsterm.core.attachments import DocumentText
 from dsterm.core.errors import ToolError, WorkspaceError
 from dsterm.core.mentions import Mention, MentionKind
 from dsterm.core.secret_names import looks_secret
+from dsterm.core.services import SourceReader
 from dsterm.core.workspace import FileFacts, Workspace
 from dsterm.engine.mentioning.brought import Brought, one_line
 from dsterm.render.wording import format_count
 from dsterm.tools.secret_files import secret_concerns
 from dsterm.tools.text_encoding import showable
 from dsterm.tools.text_file import decode
+from dsterm.workspace.sources.documents import is_document, is_packed_document
 
 FILE_CAP = 400_000
 """Characters of a file that are sent, some 100,000 tokens; the rest can be named by its lines."""
@@ -27,7 +30,7 @@ _FOLDER_CAP = 160_000
 """Of a folder, names and sizes; bytes up to which a file's text goes with them, and of all those texts."""
 
 
-async def bring_path(workspace: Workspace, found: Found) -> Brought | None:
+async def bring_path(workspace: Workspace, sources: SourceReader, found: Found) -> Brought | None:
     """The file or folder that `found` names; None where the words mean none. Secret-looking files are read, and said so."""
     mention = found.mention
     try:
@@ -37,6 +40,10 @@ async def bring_path(workspace: Workspace, found: Found) -> Brought | None:
             return _missing(workspace, found)
         if facts.is_folder:
             return await _folder(workspace, replace(mention, kind=MentionKind.FOLDER, first=0, last=0), path)
+        if is_document(mention.target) and is_packed_document(mention.target):
+            data = await asyncio.to_thread(workspace.read, path)
+            document = await sources.document(mention.target, data)
+            return await asyncio.to_thread(_document, workspace, mention, path, document)
         return await asyncio.to_thread(_file, workspace, mention, path)
     except WorkspaceError as error:
         means_path = found.is_sure or "/" in mention.target
@@ -70,6 +77,24 @@ def _file(workspace: Workspace, mention: Mention, path: Path) -> Brought:
         text = showable(decode(data, name).text)
     except ToolError:
         return Brought(mention=replace(mention, problem=f"{name} is no text, so it is not sent."))
+    return _shown(workspace, mention, path, text, ((path, data),))
+
+
+def _document(workspace: Workspace, mention: Mention, path: Path, document: DocumentText | None) -> Brought:
+    """The text taken out of a document; the tools have not read the file by that."""
+    name = workspace.display(path)
+    if document is None or document.reason:
+        why = document.reason if document else "no document"
+        return Brought(mention=replace(mention, problem=f"{name} can't be sent: {why}."))
+    mention = replace(mention, size=len(document.text.encode()))
+    return _shown(workspace, mention, path, document.text, ())
+
+
+def _shown(
+    workspace: Workspace, mention: Mention, path: Path, text: str, read: tuple[tuple[Path, bytes], ...]
+) -> Brought:
+    """The lines of `text` that are asked for."""
+    name = workspace.display(path)
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
@@ -84,7 +109,7 @@ def _file(workspace: Workspace, mention: Mention, path: Path) -> Brought:
     return Brought(
         mention=mention,
         blocks=("\n".join((f"{head}:", *shown)),),
-        read=((path, data),),
+        read=read,
         told=told,
         secrets=secret_concerns(workspace, {mention.target: path}),
     )

@@ -150,6 +150,8 @@ class AttachScreen(AttachPage, inherit_bindings=False):
             return
         rows.tree.toggle(target)
         self.changed()
+        if isinstance(target, int) and rows.tree.is_uncounted_document(target) and not self.is_working:
+            self._reload()
 
     def _set_level(self, level: Level) -> None:
         target, rows = self.view.target, self.work.rows

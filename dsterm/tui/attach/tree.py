@@ -133,6 +133,12 @@ class AttachTree:
         """Whether the file may go in at all."""
         return not self._is_final[number]
 
+    def is_uncounted_document(self, number: int) -> bool:
+        """Whether it is a document that goes in, of which no text was taken so far to be counted."""
+        file = self.files[number]
+        is_text = self.levels[number] in {Level.FULL, Level.OUTLINE}
+        return is_text and file.tokens < 0 and file.path in self.survey.documents
+
     def show_only(self, shown: bytearray | None) -> None:
         """Sum and tick only the files marked in `shown`; None: all."""
         self.shown = shown

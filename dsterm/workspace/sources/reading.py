@@ -22,6 +22,7 @@ from dsterm.workspace.files.inside import Inside
 from dsterm.workspace.files.open_folder import OpenFolder
 from dsterm.workspace.git.git_hardening import GitCall, GitDoor
 from dsterm.workspace.git.git_head import is_bare
+from dsterm.workspace.sources.document_files import size_limit
 from dsterm.workspace.sources.reasons import size_reason
 
 _BATCH = 8_000_000
@@ -52,7 +53,7 @@ async def read_disk(reader: Reader, files: Sequence[SourceFile]) -> AsyncIterato
 async def read_objects(door: GitDoor, reader: Reader, files: Sequence[SourceFile]) -> AsyncIterator[list[ReadFile]]:
     """`files` as git keeps them, one `cat-file` a batch."""
     for batch in _object_batches(files, reader.cap):
-        wanted = [file for file in batch if 0 <= file.size <= reader.cap]
+        wanted = [file for file in batch if 0 <= file.size <= size_limit(file.path, reader.cap)]
         contents: dict[str, bytes] = {}
         if wanted:
             call = GitCall(
@@ -119,12 +120,13 @@ def _from_disk(reader: Reader, folder: OpenFolder, file: SourceFile) -> ReadFile
         descriptor = folder.open_regular(file.path.rpartition("/")[2])
         try:
             size = os.fstat(descriptor).st_size
-            data = _bytes(descriptor, size) if size <= reader.cap else b""
+            cap = size_limit(file.path, reader.cap)
+            data = _bytes(descriptor, size) if size <= cap else b""
         finally:
             os.close(descriptor)
     except OSError as error:
         return _unread(file, error)
-    if reason := size_reason(size, reader.cap):
+    if reason := size_reason(size, cap):
         return ReadFile(file=msgspec.structs.replace(file, size=size, reason=reason), data=None)
     return ReadFile(file=_known(file, blob_name(data, reader.digits), len(data)), data=data)
 
@@ -152,7 +154,7 @@ def _object_batches(files: Sequence[SourceFile], cap: int) -> Iterator[list[Sour
     size = 0
     for file in files:
         batch.append(file)
-        size += file.size if file.size <= cap else 0
+        size += file.size if file.size <= size_limit(file.path, cap) else 0
         if size >= _BATCH or len(batch) >= _MOST_FILES:
             yield batch
             batch, size = [], 0
@@ -163,5 +165,5 @@ def _object_batches(files: Sequence[SourceFile], cap: int) -> Iterator[list[Sour
 def _from_objects(file: SourceFile, contents: dict[str, bytes], cap: int) -> ReadFile:
     if (data := contents.get(file.blob)) is not None:
         return ReadFile(file=file, data=data)
-    reason = size_reason(file.size, cap) or MISSING
+    reason = size_reason(file.size, size_limit(file.path, cap)) or MISSING
     return ReadFile(file=msgspec.structs.replace(file, reason=reason), data=None)

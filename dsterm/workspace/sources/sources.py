@@ -8,13 +8,15 @@ from pathlib import Path
 
 import msgspec
 
-from dsterm.core.attachments import PackChoice, Preset, ReadFile, SourceFile, Survey, WorkStage, WorkState
+from dsterm.core.attachments import DocumentText, PackChoice, Preset, ReadFile, SourceFile, Survey, WorkStage, WorkState
 from dsterm.core.errors import GitError, UsageError
 from dsterm.workspace.git.clone import fetch
 from dsterm.workspace.git.git_hardening import GitDoor
 from dsterm.workspace.git.git_head import find_work_tree, is_bare
 from dsterm.workspace.git.git_source import LocalSource, RemoteSource, parse_source
 from dsterm.workspace.sources.commit_listing import Repository, changed_since, history, list_commit
+from dsterm.workspace.sources.document_files import find_documents
+from dsterm.workspace.sources.documents import Documents
 from dsterm.workspace.sources.judging import Judge
 from dsterm.workspace.sources.listed import Listed, left_out
 from dsterm.workspace.sources.plain_folder import list_plain_folder
@@ -25,12 +27,16 @@ Tell = Callable[[WorkState], None]
 
 
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A source that was found: where its files are, `revision` (a full commit) when in git's objects, and the listing."""
+    """A source that was found: where its files are, `revision` (a full commit) when in git's objects, and the listing.
+
+    `is_single`: one file was named.
+    """
 
     folder: Path
     listed: Listed
     revision: str = ""
     is_repository: bool = True
+    is_single: bool = False
 
 
 class Sources:
@@ -48,6 +54,7 @@ class Sources:
         self._clones = clones
         self._closed = tuple(folder.resolve() for folder in closed)
         self._cap = cap
+        self._documents = Documents()
 
     async def survey(self, source: str, choice: PackChoice, tell: Tell) -> Survey:
         """The files of `source`; see `SourceReader`."""
@@ -63,6 +70,9 @@ class Sources:
             judged = await judge.of_commit(Repository(door=self._required_door(), folder=found.folder), found.listed)
         else:
             judged = await asyncio.to_thread(judge.on_disk, found.listed)
+        files, documents = await asyncio.to_thread(
+            lambda: find_documents(judged.files, cap=self._cap, is_asked_for=found.is_single or not found.is_repository)
+        )
         return Survey(
             source=source.strip(),
             folder=found.folder,
@@ -70,9 +80,10 @@ class Sources:
             revision=found.revision,
             commit=found.listed.commit,
             is_dirty=found.listed.is_dirty,
-            files=judged.files,
+            files=files,
             named=left_out(judged.named),
             changed=changed,
+            documents=documents,
         )
 
     def read(self, survey: Survey, files: Sequence[SourceFile]) -> AsyncIterator[list[ReadFile]]:
@@ -82,6 +93,14 @@ class Sources:
         if survey.revision:
             return read_objects(self._required_door(), reader, files)
         return read_disk(reader, files)
+
+    async def texts(self, survey: Survey, batch: Sequence[ReadFile]) -> Mapping[str, DocumentText]:
+        """The texts of the documents in `batch`; see `SourceReader`."""
+        return await self._documents.texts(survey.documents, batch)
+
+    async def document(self, name: str, data: bytes) -> DocumentText | None:
+        """The text of one document; see `SourceReader`."""
+        return await self._documents.text(name, data)
 
     async def ages(self, survey: Survey) -> Mapping[str, int]:
         """How many commits ago each file changed last; see `SourceReader`."""
@@ -108,7 +127,7 @@ class Sources:
             repository = Repository(door=self._required_door(), folder=folder)
             commit = await repository.commit(source.revision or "HEAD")
             listed = await list_commit(repository, commit, source.folder.name if is_file else "")
-            return _Found(folder=folder, listed=listed, revision=commit)
+            return _Found(folder=folder, listed=listed, revision=commit, is_single=is_file)
         if is_file:
             return await asyncio.to_thread(self._single, source.folder)
         if find_work_tree(folder) is None:
