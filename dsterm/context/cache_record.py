@@ -56,6 +56,13 @@ class CacheRecord(msgspec.Struct, frozen=True, kw_only=True):
             return True
         return age < (CACHE_AGE if self.misses_from is None else self.misses_from)
 
+    @property
+    def lasts(self) -> timedelta:
+        """How long it likely keeps what nobody asks for."""
+        if self.misses_from is not None:
+            return self.misses_from
+        return max(CACHE_AGE, self.hits_to or CACHE_AGE)
+
 
 def cache_record(samples: Iterable[CacheSample]) -> CacheRecord:
     """What `samples` show, oldest first."""

@@ -32,7 +32,7 @@ _LOOKS: dict[Role, tuple[str, Style]] = {
 _ROWS = 3
 _WIDEST = 64
 _WIDEST_TABLE = 92
-_LEAST_NAME = 14
+_LEAST_NAME = 18
 _GAP = 2
 _INDENT = (Span("   "),)
 

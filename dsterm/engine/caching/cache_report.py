@@ -20,6 +20,7 @@ from dsterm.render.wording import format_count, format_money, format_seconds, fo
 from dsterm.store.ledger import Asked, StepRow
 
 _SHOWN = 12
+_MINUTE = timedelta(minutes=1)
 _WORDS = {
     Verdict.OURS: "by what changed in the prompt",
     Verdict.EXPIRED: "because the cache had let go of it",
@@ -128,7 +129,7 @@ def record_words(record: CacheRecord) -> str:
         return ""
     parts = []
     if record.hits_to is not None:
-        parts.append(f"hits seen up to {_age(record.hits_to)}")
+        parts.append("hits seen" if record.hits_to < _MINUTE else f"hits seen up to {_age(record.hits_to)}")
     if record.misses_from is not None:
         parts.append(f"misses from {_age(record.misses_from)}")
     if record.rate < 1:
@@ -154,8 +155,8 @@ def _advice(live: LiveSession, rows: Sequence[CacheRow]) -> Iterable[str]:
             yield "Stay with a model and a mode while the window is full; F4 shows what a switch costs before it is sent."
         case Verdict.EXPIRED:
             record = expected_cache(live, live.card(live.model))
-            kept = _age(record.misses_from) if record.misses_from else "about 3 h"
-            yield f"This cache keeps things for {kept}: going on sooner is cheaper, and /compact makes a late return cheaper."
+            kept = _age(record.lasts)
+            yield f"This cache keeps things for about {kept}: sooner is cheaper, and /compact makes a late return cheaper."
         case _:
             yield "The prompts were the same to the byte, so nothing here mends it; /provider compares with another one."
 

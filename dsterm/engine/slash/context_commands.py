@@ -24,6 +24,7 @@ def context_commands(live: Callable[[], LiveSession]) -> tuple[Command, ...]:
             "/snapshot", commands.snapshot, "[SOURCE]", "attach a repo anew, as it is now, in place of the old"
         ),
         named_command("/init", commands.init, "", "have an AGENTS.md written, or the one that is there improved"),
+        named_command("/context", commands.context, "", "what fills the window, what that costs, and what would help"),
         named_command(
             "/cache", commands.cache, "[all]", "what came from the cache, and what did not and why", choices=("all",)
         ),
@@ -67,6 +68,12 @@ class _ContextCommands:
 
         live = self._live()
         live.notice(forecast_report(live))
+
+    async def context(self, _words: list[str]) -> None:
+        from dsterm.engine.slash.context_report import context_report  # noqa: PLC0415  rarely asked for
+
+        live = self._live()
+        live.emit(context_report(live))
 
     async def cache(self, words: list[str]) -> None:
         from dsterm.engine.caching.cache_report import cache_report, cache_report_of_all  # noqa: PLC0415  rarely asked for

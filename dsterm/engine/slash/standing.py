@@ -74,7 +74,7 @@ def status_report(live: LiveSession) -> str:
         f"permissions  {live.permission_mode}",
         f"folder       {live.parts.folder}{branch}",
         f"window       {'~' if is_estimate else ''}{format_tokens(used)} of {format_tokens(window)} "
-        f"tokens, {format_share(used / window)}",
+        f"tokens, {format_share(used / window)}; /context says of what",
     ]
     lines += [
         f"instructions {source.place}: {format_tokens(source.tokens)} tokens{', cut' if source.is_cut else ''}"
