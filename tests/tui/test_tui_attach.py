@@ -519,6 +519,18 @@ def test_hostile_names_are_made_safe_and_rows_keep_their_width(width: int) -> No
         assert not set(line.text) & set("\x1b\x07\u202e\u200b")
 
 
+@pytest.mark.parametrize("width", [76, 80, 100, 116, 140])
+def test_figures_are_whole_beside_every_note(width: int) -> None:
+    files = tuple(SourceFile(path=f"tests/test_{number}.py", tokens=13_246) for number in range(349))
+    tree = AttachTree(Survey(source=".", folder=Path(), files=files), PackChoice())
+    rows = Rows(tree)
+    tree.set_level(rows.rows[1].target, Level.LISTED)
+    scale = Scale(1_048_576, (Prices("Pro", Decimal("1.6"), Decimal("0.135")), Prices("Flash", Decimal("0.14"), None)))
+    text = row_line(tree, rows.rows[1], scale, width, is_cursor=True).text
+    assert "…" not in text
+    assert "name only" in text
+
+
 def test_the_screen_starts_without_it() -> None:
     code = "import sys, dsterm.tui.app; print(*[name for name in sys.modules if name.startswith('dsterm.tui.attach')])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

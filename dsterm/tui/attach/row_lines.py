@@ -25,7 +25,7 @@ _DEEPEST = 12
 _TOKEN_CELLS = 7
 _SHARE_CELLS = 6
 _MONEY_CELLS = 10
-_NOTE_CELLS = 18
+_NOTE_CELLS = 24
 _SHOWS_SHARE = 56
 _SHOWS_ONE_MODEL = 76
 _SHOWS_ALL_MODELS = 116
@@ -134,7 +134,7 @@ def _figures(tree: AttachTree, target: Folder | int, summed: Sum, scale: Scale, 
     is_out = summed.box is Box.OUT
     tokens = summed.all_tokens if is_out else summed.tokens
     style = Style.DIM if is_out else Style.TEXT
-    note = truncated(_note(tree, target, summed, width), _NOTE_CELLS)
+    note = truncated(_note(tree, target, summed, scale, width), _note_room(scale, width))
     spans = [Span(f"{note}  ", Style.DIM)]
     if not _can_tick(tree, target):
         return (*spans, Span(" " * _blank(scale, width)))
@@ -151,6 +151,12 @@ def _figures(tree: AttachTree, target: Folder | int, summed: Sum, scale: Scale, 
         money = "".join(f"{format_money(dollars):>{_MONEY_CELLS}}" for dollars in prices.dollars(tokens))
         spans.append(Span(money, Style.DIM))
     return tuple(spans)
+
+
+def _note_room(scale: Scale, width: int) -> int:
+    """Cells that a note may take without pushing figures off the row."""
+    room = width - MARGIN
+    return min(_NOTE_CELLS, max(len("name only"), room - room // 3 - _blank(scale, width) - 2))
 
 
 def _blank(scale: Scale, width: int) -> int:
@@ -174,7 +180,7 @@ def token_words(tokens: int, *, is_guess: bool) -> str:
     return f"{'~' if is_guess else ''}{format_tokens(tokens)}"
 
 
-def _note(tree: AttachTree, target: Folder | int, summed: Sum, width: int) -> str:
+def _note(tree: AttachTree, target: Folder | int, summed: Sum, scale: Scale, width: int) -> str:
     words = {Level.OUTLINE: "outline", Level.LISTED: "name only"}
     level = words.get(summed.level or Level.FULL, "")
     if isinstance(target, int):
@@ -186,9 +192,8 @@ def _note(tree: AttachTree, target: Folder | int, summed: Sum, width: int) -> st
     inside = f"{count:,} file{'s' if count != 1 else ''}" if tree.shown is None else ""
     if summed.box is Box.PARTLY and tree.shown is None:
         inside = f"{summed.files:,} of {count:,}"
-    if width < _SHOWS_SHARE:
-        return level or inside
-    return " ".join(part for part in (level, inside) if part)
+    both = " ".join(part for part in (level, inside) if part)
+    return both if cells(both) <= _note_room(scale, width) else level or inside
 
 
 def _placed(left: tuple[Span, ...], right: tuple[Span, ...], width: int) -> Line:
