@@ -38,6 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
         from dsterm.boot.pack_command import pack
 
         return pack(words[1:])
+    if words[:1] == ["needles"]:
+        from dsterm.boot.needles_command import run_needles
+
+        return run_needles(words[1:])
     options = parse(words)
     from dsterm.boot import start
 

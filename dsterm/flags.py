@@ -19,6 +19,7 @@ A chat and coding assistant in the terminal for DeepSeek V4 Pro and V4 Flash.
   dsterm -p "why does X fail?"    one answer on standard output
   git diff | dsterm -p "review"   the same, with more on standard input
   dsterm pack . > pack.txt        the text that --attach sends, and what it costs
+  dsterm needles --tokens 100k    how far back in its window a model still sees; says the price first
   dsterm models                   prices, limits and modes, and where they are from
   dsterm doctor                   is everything in place, and does the sandbox hold?
 """
@@ -140,8 +141,8 @@ def _add_work_flags(parser: argparse.ArgumentParser) -> None:
         group.add_argument(flag, action="append", default=[], metavar="TOOLS", help=text)
         group.add_argument(alias, action="append", dest=flag[2:].replace("-", "_"), help=argparse.SUPPRESS)
     group.add_argument("--append-system-prompt", metavar="TEXT", help="more for the system text")
-    group.add_argument("--budget", type=_dollars, metavar="USD", help="stop before this run costs more")
-    group.add_argument("--max-budget-usd", dest="budget", type=_dollars, help=argparse.SUPPRESS)
+    group.add_argument("--budget", type=read_dollars, metavar="USD", help="stop before this run costs more")
+    group.add_argument("--max-budget-usd", dest="budget", type=read_dollars, help=argparse.SUPPRESS)
 
 
 def add_choice_flags(group: argparse._ArgumentGroup) -> None:
@@ -201,7 +202,8 @@ def _add_headless_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--max-turns", type=_count, metavar="N", help="stop after N model requests")
 
 
-def _dollars(text: str) -> Decimal:
+def read_dollars(text: str) -> Decimal:
+    """An amount in US dollars, as a flag takes it."""
     try:
         amount = Decimal(text.removeprefix("$"))
     except InvalidOperation:

@@ -10,6 +10,7 @@ from dsterm.demo.change_review import review_change
 from dsterm.demo.commit_words import commit_message, wants_commit_message
 from dsterm.demo.conversation_summary import conversation_summary, wants_summary
 from dsterm.demo.locate import file_in
+from dsterm.demo.needle_search import needles_found, wants_needles
 from dsterm.demo.overview import no_instructions, overview, search
 from dsterm.demo.planning import decided_otherwise, planned
 from dsterm.demo.rename import rename
@@ -83,6 +84,8 @@ def answer(request: ChatRequest) -> Reply:
         return Reply(text=commit_message(request))
     if wants_summary(request):
         return Reply(text=conversation_summary(request))
+    if wants_needles(request):
+        return Reply(reasoning=f"{FIRST_LINE} I search the text that I was sent.", text=needles_found(request))
     talk = talk_of(request)
     step = _decide(talk)
     form = answer_form(request)
