@@ -64,7 +64,8 @@ def extract(form: str, data: bytes) -> Extract:
     except RecursionError:
         return Extract(reason="it is nested too deeply")
     except Exception as error:  # noqa: BLE001  whatever a damaged document makes a library raise is one reason
-        return Extract(reason=f"it is damaged ({type(error).__name__})")
+        # Another version of what reads it, or of what that stands on, may do better.
+        return Extract(reason=f"it is damaged ({type(error).__name__})", is_lasting=False)
 
 
 def _joined(pieces: Iterator[str]) -> str:
@@ -75,7 +76,7 @@ def _joined(pieces: Iterator[str]) -> str:
         if length > MOST_CHARACTERS:
             raise Unreadable(f"it has more than {MOST_CHARACTERS:,} characters of text")
         kept.append(piece)
-    return "".join(kept)
+    return "".join(kept).rstrip("\n") + "\n"
 
 
 def _pdf(data: bytes) -> Iterator[str]:
