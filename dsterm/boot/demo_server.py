@@ -34,7 +34,14 @@ def serve_demo(words: list[str]) -> int:
         "--seed", type=int, default=0, metavar="N", help="chance that is the same each time (default 0)"
     )
     parser.add_argument("--record", type=Path, metavar="FILE", help="write down every request, a JSON object a line")
+    parser.add_argument(
+        "--cache-rule",
+        choices=("prefix", "units"),
+        default="prefix",
+        help="what a prompt hits: all that it begins with (default), or whole units of it as DeepSeek describes them",
+    )
     flags = parser.parse_args(words)
+    from dsterm.demo.cache import CacheRule
     from dsterm.demo.serving import ServerOptions, serve
 
     options = ServerOptions(
@@ -44,6 +51,7 @@ def serve_demo(words: list[str]) -> int:
         faults=flags.faults,
         seed=flags.seed,
         record=flags.record,
+        cache_rule=CacheRule(flags.cache_rule),
     )
     try:
         serve(options, _load_counter)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -42,7 +42,6 @@ def window_shares(parts: WindowParts, counter: TokenCounter, facts: WindowFacts,
     """The prompt of `parts` taken apart, each kind summed; of the whole the first `cached` tokens are given to the pieces they
     fall on. The sum of all tokens is `count_prompt(parts, counter)`.
     """
-    parts = replace(parts, messages=repair_history(parts.messages))
     found: dict[tuple[Role, str], WindowShare] = {}
     for piece in (*_head(parts, counter, facts), *_messages(parts, counter, facts)):
         hits = min(cached, max(piece.tokens, 0))
@@ -65,36 +64,43 @@ def _head(parts: WindowParts, counter: TokenCounter, facts: WindowFacts) -> Iter
 
 
 def _messages(parts: WindowParts, counter: TokenCounter, facts: WindowFacts) -> Iterator[WindowShare]:
-    """Group by group, an answer and what follows it: what the template adds counts with the answer, or with the first words."""
-    messages = parts.messages
-    names = _tool_names(messages)
+    """Group by group, an answer and what follows it, as they are sent: what the template adds counts with the answer, or with
+    the first words.
+    """
+    starts = [place for place, message in enumerate(parts.messages) if isinstance(message, AssistantMessage)]
+    ends = [*starts, len(parts.messages)]
+    groups = [repair_history(parts.messages[start:end]) for start, end in pairwise([0, *ends])]
+    names = _tool_names(message for group in groups for message in group)
     spoken = replace(parts, mode=ThinkingMode.NON_THINK)
     counted = PromptCounter(counter)
-    starts = [place for place, message in enumerate(messages) if isinstance(message, AssistantMessage)]
-    thinks = _thinks(parts)
+    thinks_from = _thinks_from(parts, groups)
     before = counted.count(spoken, 0)
-    for start, end in pairwise(sorted({0, *starts, len(messages)})):
+    for place, (group, end) in enumerate(zip(groups, ends, strict=True)):
         after = counted.count(spoken, end)
-        said = [piece for message in messages[start:end] for piece in _pieces(message, counter, names, facts)]
+        said = [piece for message in group for piece in _pieces(message, counter, names, facts)]
         rest = after - before - sum(piece.tokens for piece in said)
         before = after
-        first = messages[start]
+        first = group[0] if group else None
         if not isinstance(first, AssistantMessage):
             yield WindowShare(role=Role.WORDS, tokens=rest, number=0)
         else:
-            if thinks(start):
+            if place >= thinks_from:
                 yield WindowShare(role=Role.REASONING, tokens=1 + counter.count(first.reasoning or " "))
             yield WindowShare(role=Role.ANSWERS, tokens=rest)
         yield from said
 
 
-def _thinks(parts: WindowParts) -> Callable[[int], bool]:
-    """Whether the reasoning of the message of a number stays in the prompt: without tools only what is newer than all words."""
+def _thinks_from(parts: WindowParts, groups: Sequence[Sequence[Message]]) -> int:
+    """The number of the first group whose reasoning stays: without tools it must be newer than all words and results."""
     if parts.mode is ThinkingMode.NON_THINK:
-        return lambda _place: False
-    others = (place for place, message in enumerate(parts.messages) if not isinstance(message, AssistantMessage))
-    newest = -1 if parts.tools else max(others, default=-1)
-    return lambda place: place > newest
+        return len(groups)
+    if parts.tools:
+        return 0
+    return max((place + 1 for place, group in enumerate(groups) if _has_others(group)), default=0)
+
+
+def _has_others(group: Iterable[Message]) -> bool:
+    return any(not isinstance(message, AssistantMessage) for message in group)
 
 
 def _pieces(

@@ -23,7 +23,7 @@ from dsterm.core.errors import DstermError
 from dsterm.core.models import ThinkingMode
 from dsterm.demo import chunks, guide
 from dsterm.demo.balance import BalancePage
-from dsterm.demo.cache import PromptCache
+from dsterm.demo.cache import CacheRule, PromptCache
 from dsterm.demo.job import Job
 from dsterm.demo.ledger import Ledger, LedgerEntry
 from dsterm.demo.models import MODEL_IDS, model_list
@@ -44,7 +44,7 @@ _LARGEST_BODY = 48 * 1024 * 1024
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What the server is handed: pace in tokens a second (0: full speed), a script, the time, and fresh ids; what is to go wrong
-    by chance, and where requests are written down.
+    by chance, where requests are written down, and by which rule prompts hit the cache.
     """
 
     tokens_per_second: float
@@ -53,6 +53,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     new_id: Callable[[], str]
     faults: RandomFaults | None = None
     recording: Recording = Recording(None)
+    cache_rule: CacheRule = CacheRule.PREFIX
 
 
 def http_server(app: Starlette) -> uvicorn.Server:
@@ -79,7 +80,7 @@ class DemoServer:
     def __init__(self, circumstances: Circumstances, tokens: Tokens) -> None:
         self._around = circumstances
         self._tokens = tokens
-        self._cache = PromptCache()
+        self._cache = PromptCache(circumstances.cache_rule)
         self._ledger = Ledger()
         self._guide_is_busy = asyncio.Lock()
         self._visits = itertools.count(1)

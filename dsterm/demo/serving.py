@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from dsterm.core.errors import UsageError
+from dsterm.demo.cache import CacheRule
 from dsterm.demo.models import MODEL_IDS
 from dsterm.demo.process import Ready
 from dsterm.demo.random_faults import RandomFaults
@@ -30,7 +31,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How to serve: `port` 0 is any free one; `tokens_per_second` is the pace of the guide, 0 is full speed.
 
     `faults` is the share of requests that go wrong by chance, 0 to 1, as `seed` will have it; `record` is a file that every
-    request is written down in.
+    request is written down in. `cache_rule` is what requests can hit.
     """
 
     port: int = 0
@@ -39,6 +40,7 @@ class ServerOptions(msgspec.Struct, frozen=True, kw_only=True):
     faults: float = 0.0
     seed: int = 0
     record: Path | None = None
+    cache_rule: CacheRule = CacheRule.PREFIX
 
 
 def serve(options: ServerOptions, load_counter: Callable[[], Count]) -> None:
@@ -86,6 +88,7 @@ async def _run(
         new_id=lambda: uuid.uuid4().hex[:16],
         faults=RandomFaults(options.faults, options.seed, MODEL_IDS) if options.faults else None,
         recording=Recording(options.record),
+        cache_rule=options.cache_rule,
     )
     server = http_server(DemoServer(circumstances, tokens).app())
 

@@ -33,6 +33,8 @@ _ROWS = 3
 _WIDEST = 64
 _WIDEST_TABLE = 92
 _LEAST_NAME = 18
+"""Cells that the first column gets before figures do."""
+
 _GAP = 2
 _INDENT = (Span("   "),)
 
@@ -118,7 +120,8 @@ def _table(table: ReportTable, width: int) -> Iterator[Line]:
     }
     names = [_name_width(row) for row in table.rows]
     least = min(max(names, default=0), _LEAST_NAME)
-    for column in table.drops:
+    others = [column for column in reversed(shown) if column not in table.drops]
+    for column in (*table.drops, *others):
         if least + sum(widths[each] + _GAP for each in shown) <= width:
             break
         shown.remove(column)

@@ -7,7 +7,7 @@ from demo_tools import TOOLS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsterm.demo.cache import PromptCache, common_length, whole_units
+from dsterm.demo.cache import CacheRule, PromptCache, common_length, whole_units
 
 LONG = "All of this is said once and then stays the same. " * 40
 THINK_MAX = {"enable_thinking": True, "reasoning": {"effort": "high"}}
@@ -115,3 +115,34 @@ def test_prompts_of_a_million_tokens_are_compared_quickly():
     began = time.process_time()
     assert len(cache.common_prefix("m", b"word " * 800_000 + b"z")) == 4_000_000
     assert time.process_time() - began < 1.0
+
+
+def test_by_units_only_what_was_sent_or_answered_whole_is_hit():
+    cache = PromptCache(CacheRule.UNITS)
+    cache.remember("m", b"system, question")
+    cache.remember("m", b"system, question, answer")
+    assert cache.common_prefix("m", b"system, question, answer, more") == "system, question, answer"
+    assert cache.common_prefix("m", b"system, question, ANSWER") == "system, question"
+
+
+def test_by_units_a_beginning_that_two_share_is_hit_from_the_third_on():
+    cache = PromptCache(CacheRule.UNITS)
+    cache.remember("m", b"pack, one")
+    assert cache.common_prefix("m", b"pack, two") == ""
+    cache.remember("m", b"pack, two")
+    assert cache.common_prefix("m", b"pack, three") == "pack, "
+
+
+def test_by_units_a_long_text_is_stored_at_intervals_too():
+    cache = PromptCache(CacheRule.UNITS)
+    cache.remember("m", b"x" * 100_000)
+    assert len(cache.common_prefix("m", b"x" * 90_000 + b"y")) == 65_536
+
+
+@given(st.lists(st.text(alphabet="ab", max_size=6), min_size=1, max_size=12))
+def test_units_never_give_more_than_the_prefix_does(texts):
+    whole, units = PromptCache(), PromptCache(CacheRule.UNITS)
+    for text in texts:
+        assert len(units.common_prefix("m", text.encode())) <= len(whole.common_prefix("m", text.encode()))
+        whole.remember("m", text.encode())
+        units.remember("m", text.encode())
