@@ -18,7 +18,7 @@ from dsterm.boot.known_keys import KnownKeys
 from dsterm.boot.plan import LaunchPlan
 from dsterm.context.environment_note import EnvironmentFacts, environment_note
 from dsterm.context.prompt import system_prompt
-from dsterm.core.commands import CommandRunner
+from dsterm.core.commands import CommandReading, CommandRunner
 from dsterm.core.config import Config
 from dsterm.core.errors import DiskError, GitError, UsageError
 from dsterm.core.models import ProviderCard
@@ -28,7 +28,6 @@ from dsterm.engine.engine import Engine
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.llm.catalog import Catalog
 from dsterm.llm.tokens import V4Counter
-from dsterm.policy.shell import read_command
 from dsterm.render.outline import TokenOutline
 from dsterm.store.disk import disk_error, make_private_folder
 from dsterm.store.index import Index
@@ -157,12 +156,19 @@ def _toolbox(plan: LaunchPlan, workspace: LocalWorkspace, commands: CommandRunne
     toolbox = build_toolbox(
         workspace,
         runner=commands,
-        reader=read_command,
+        reader=_read_command,
         timeout_seconds=config.command_timeout,
         has_network=lambda: config.sandbox_network,
     )
-    _check_tool_names((*config.allowed_tools, *config.disallowed_tools), tuple(spec.name for spec in toolbox.specs))
+    if named := (*config.allowed_tools, *config.disallowed_tools):
+        _check_tool_names(named, tuple(spec.name for spec in toolbox.specs))
     return toolbox
+
+
+def _read_command(line: str) -> CommandReading:
+    from dsterm.policy.shell import read_command
+
+    return read_command(line)
 
 
 def _find_git(plan: LaunchPlan) -> Path | None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from dsterm.boot.debug_log import DebugLog
 from dsterm.boot.known_keys import KnownKeys
 from dsterm.boot.plan import LaunchPlan
 from dsterm.core.errors import DstermError, UsageError
 from dsterm.core.models import ProviderCard
-from dsterm.llm.certificates import Certificates
-from dsterm.llm.openai_chat import Debug, OpenAIChat
-from dsterm.llm.timeouts import Timeouts
 from dsterm.store.secrets import find_key
+
+if TYPE_CHECKING:
+    from dsterm.llm.certificates import Certificates
+    from dsterm.llm.openai_chat import Debug, OpenAIChat
+    from dsterm.llm.timeouts import Timeouts
 
 _BEHIND_THE_WATCHDOG = 60.0
 _ANY_KEY = "DSTERM_API_KEY"
@@ -36,6 +39,8 @@ class Connections:
 
     def open(self, card: ProviderCard, debug: Debug | None) -> OpenAIChat:
         """A client for `card` that tells `debug` what passes and belongs to the caller; UsageError as from `connect`."""
+        from dsterm.llm.openai_chat import OpenAIChat
+
         key = require_key(self._plan, card)
         self._keys.add(key)
         return OpenAIChat(
@@ -49,10 +54,14 @@ class Connections:
 
 def _timeouts(plan: LaunchPlan) -> Timeouts:
     """Those of the client come a minute after the engine's own watchdog, whose words are better."""
+    from dsterm.llm.timeouts import Timeouts
+
     return Timeouts(silence=max(Timeouts().silence, plan.config.idle_timeout + _BEHIND_THE_WATCHDOG))
 
 
 def _certificates(plan: LaunchPlan) -> Certificates:
+    from dsterm.llm.certificates import Certificates
+
     environment = plan.environment
     return Certificates(
         extra=plan.config.ca_file,

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dsterm.llm.encoders import Encoder, make_encoder
-from dsterm.llm.vocabulary import TEMPLATE_TOKENS, find_vocabulary, vocabulary_name
+if TYPE_CHECKING:
+    from dsterm.llm.encoders import Encoder
 
 _BATCH_CHARACTERS = 8_000_000
 _SAMPLE = 32_768
 
-_PIECES = re.compile(
+_PIECES = (
     r"(?P<word>[^\W\d_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+)"
     r"|(?P<wide>[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+)"
     r"|(?P<digits>\d+)"
@@ -38,6 +39,8 @@ class V4Counter:
     @cached_property
     def name(self) -> str:
         """What its counts are kept by: another one for another vocabulary. DiskError when there is none."""
+        from dsterm.llm.vocabulary import vocabulary_name  # noqa: PLC0415  with the first count
+
         return vocabulary_name(self._file)
 
     @property
@@ -72,16 +75,22 @@ class V4Counter:
 
     def count_rendered(self, prompt: str) -> int:
         """Tokens in a whole prompt in which the template's own tokens stand; loads the vocabulary. Raises DiskError."""
+        from dsterm.llm.vocabulary import TEMPLATE_TOKENS  # noqa: PLC0415  with the first count
+
         pieces = TEMPLATE_TOKENS.split(prompt)
         return len(pieces) - 1 + sum(self.count_exactly(pieces))
 
     @cached_property
     def _file(self) -> Path:
+        from dsterm.llm.vocabulary import find_vocabulary  # noqa: PLC0415  with the first count
+
         return find_vocabulary(self._package)
 
     def _loaded(self) -> Encoder:
         with self._lock:
             if self._encoder is None:
+                from dsterm.llm.encoders import make_encoder  # noqa: PLC0415  with the first count
+
                 self._encoder = make_encoder(self._file)
             return self._encoder
 
@@ -98,7 +107,7 @@ def estimate(text: str) -> int:
 def _weigh(text: str) -> int:
     """The weights were fitted to 1,200 files of code, prose and data: 4 % off in the median, 15 % in the worst twentieth."""
     tokens = 0.0
-    for piece in _PIECES.finditer(text):
+    for piece in _pieces().finditer(text):
         length = piece.end() - piece.start()
         match piece.lastgroup:
             case "word":
@@ -113,6 +122,11 @@ def _weigh(text: str) -> int:
             case _:
                 tokens += 0.6 * length
     return max(round(tokens), 1) if text else 0
+
+
+@cache
+def _pieces() -> re.Pattern[str]:
+    return re.compile(_PIECES)
 
 
 def _encodable(text: str) -> str:

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from dsterm.core.commands import CommandReader, CommandRunner
 from dsterm.core.errors import ToolError, WorkspaceError
 from dsterm.core.tools import PreparedCall, Progress, Tool, ToolResult, ToolSpec
 from dsterm.core.workspace import Workspace
-from dsterm.tools.apply_patch import apply_patch_tool
-from dsterm.tools.bash import bash_tool
-from dsterm.tools.edit import edit_tool
-from dsterm.tools.glob import glob_tool
-from dsterm.tools.grep import grep_tool
-from dsterm.tools.job import job_tool
-from dsterm.tools.read import read_tool
 from dsterm.tools.read_record import ReadRecord
-from dsterm.tools.todo_write import todo_write_tool
-from dsterm.tools.write import write_tool
 
 
 class Toolbox:
-    """The tools that a model may ask for."""
+    """The tools that a model may ask for; `make` makes them at the first use."""
 
-    def __init__(self, tools: Sequence[Tool], record: ReadRecord | None = None) -> None:
-        self._tools = {tool.spec.name: tool for tool in tools}
-        self._record = record or ReadRecord()
+    def __init__(self, make: Callable[[], Sequence[Tool]], record: ReadRecord) -> None:
+        self._make = make
+        self._record = record
+        self.is_open = False
+
+    @cached_property
+    def _tools(self) -> Mapping[str, Tool]:
+        tools = {tool.spec.name: tool for tool in self._make()}
+        self.is_open = True
+        return tools
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -71,20 +70,19 @@ def build_toolbox(
     `timeout_seconds` is for commands that name none, `has_network` whether the sandbox has the network.
     """
     record = ReadRecord()
-    tools: list[Tool] = [
-        read_tool(workspace, record),
-        glob_tool(workspace),
-        grep_tool(workspace),
-        edit_tool(workspace, record),
-        apply_patch_tool(workspace, record),
-        write_tool(workspace, record),
-    ]
-    if runner and reader:
-        tools.append(bash_tool(workspace, runner, reader, timeout_seconds=timeout_seconds, has_network=has_network))
-    tools.append(todo_write_tool())
-    if runner and reader:
-        tools.append(job_tool(runner))
-    return Toolbox(tools, record)
+
+    def make() -> list[Tool]:
+        from dsterm.tools import all_tools  # noqa: PLC0415  after the first frame
+
+        tools = all_tools.file_tools(workspace, record)
+        if runner and reader:
+            bash = all_tools.bash_tool(
+                workspace, runner, reader, timeout_seconds=timeout_seconds, has_network=has_network
+            )
+            return [*tools, bash, all_tools.todo_write_tool(), all_tools.job_tool(runner)]
+        return [*tools, all_tools.todo_write_tool()]
+
+    return Toolbox(make, record)
 
 
 def _speaking_to_the_model(prepared: PreparedCall) -> PreparedCall:

@@ -73,7 +73,7 @@ class DstermApp(ForecastActions, inherit_bindings=False):
         adopt(self, self.theme_in_use)
         self.turns = Turns(conversation, self, options.clock)
         self.view = TranscriptView(self.painter, self._source())
-        self.popup = CompletionPopup(self.all_commands)
+        self.popup = CompletionPopup(lambda: self.all_commands)
         self.dock = QuestionDock(self.painter, self._quiet_seconds)
         self.composer = Composer(Recall(options.history), self.popup, self.mentions, self.turns.take_last)
         self.foot = Foot(self.painter, self._read_foot)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from textual.content import Content
@@ -63,7 +63,7 @@ def _named(command: Command) -> Candidate:
 class CompletionPopup(Widget, can_focus=False):
     """The list: `take_key` handles keys while it is open, `accepted` holds what was taken last."""
 
-    def __init__(self, commands: Sequence[Command]) -> None:
+    def __init__(self, commands: Callable[[], Sequence[Command]]) -> None:
         super().__init__()
         self.display = False
         self.accepted: tuple[str, bool] | None = None
@@ -85,8 +85,10 @@ class CompletionPopup(Widget, can_focus=False):
         if draft == self._closed_at:
             return
         self._closed_at = None
-        self._found = found = candidates(draft, self._commands)
-        self._is_exact = any(draft in (command.name, *command.aliases) for command in self._commands)
+        # Asked for with the first slash only: the engine loads a good deal for them.
+        commands = self._commands() if draft.startswith("/") else ()
+        self._found = found = candidates(draft, commands)
+        self._is_exact = any(draft in (command.name, *command.aliases) for command in commands)
         untouched_argument = bool(found) and found[0].is_argument and draft.endswith(" ")
         self._chosen = None if untouched_argument else 0
         self._show()

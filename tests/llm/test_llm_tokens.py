@@ -8,7 +8,7 @@ import time
 import pytest
 
 from dsterm.core.errors import DiskError
-from dsterm.llm import tokens
+from dsterm.llm import encoders, tokens
 from dsterm.llm.tokens import V4Counter, estimate
 
 CODE = "def add(first, second):\n    return first + second  # the sum\n\n\n"
@@ -60,7 +60,7 @@ def test_before_loading_the_count_is_an_estimate_and_never_waits(monkeypatch):
         goes_on.wait(5)
         raise DiskError("stopped by the test")
 
-    monkeypatch.setattr(tokens, "make_encoder", slow)
+    monkeypatch.setattr(encoders, "make_encoder", slow)
 
     def load():
         with contextlib.suppress(DiskError):
@@ -79,8 +79,8 @@ def test_before_loading_the_count_is_an_estimate_and_never_waits(monkeypatch):
 
 def test_the_vocabulary_is_loaded_once_for_all_threads(monkeypatch):
     made = []
-    make = tokens.make_encoder
-    monkeypatch.setattr(tokens, "make_encoder", lambda file: made.append(file) or make(file))
+    make = encoders.make_encoder
+    monkeypatch.setattr(encoders, "make_encoder", lambda file: made.append(file) or make(file))
     fresh = V4Counter()
     threads = [threading.Thread(target=fresh.load) for _ in range(3)]
     for thread in threads:
@@ -111,4 +111,4 @@ def test_a_missing_tokenizer_is_one_sentence(monkeypatch):
 def test_a_broken_vocabulary_is_one_sentence(tmp_path):
     (tmp_path / "tokenizer.json").write_text("{", encoding="utf-8")
     with pytest.raises(DiskError, match="can't be read"):
-        tokens.make_encoder(tmp_path / "tokenizer.json")
+        encoders.make_encoder(tmp_path / "tokenizer.json")

@@ -83,6 +83,9 @@ def context_tokens(live: LiveSession) -> tuple[int, bool]:
     last = live.session.last_request
     if last is not None and len(live.session.messages) == live.session.messages_at_last_step:
         return last.usage.total_tokens, False
+    if not live.session.messages and not live.parts.toolbox.is_open:
+        # The first frame need not wait for the tools: the first forecast, right after it, opens them.
+        return 0, True
     return forecast_next(live).prompt_tokens, True
 
 
