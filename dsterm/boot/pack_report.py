@@ -11,7 +11,7 @@ from dsterm.boot.plan import LaunchPlan
 from dsterm.context.choice import folder_sums
 from dsterm.context.pack_content import PackSource
 from dsterm.core.models import ModelCard
-from dsterm.engine.attaching.announcement import left_out_words
+from dsterm.engine.attaching.announcement import idle_words, left_out_words
 from dsterm.render.clean import clean_line
 from dsterm.render.pack_table import FolderRow, PackPrice, folder_rows, pack_table
 
@@ -45,6 +45,8 @@ def tell_figures(plan: LaunchPlan, sources: Sequence[PackSource], tokens: int) -
         if words := left_out_words(source):
             name = f" of {source.survey.source}" if len(sources) > 1 else ""
             _say(f"Left out{name}: {words}.")
+    if idle := idle_words(sources):
+        _say(idle)
     if tokens > window:
         _say(f"It does not fit the window of {window:,} tokens: {tokens - window:,} too many.")
 

@@ -34,6 +34,11 @@ def compile_globs(patterns: Sequence[str]) -> Callable[[str], bool]:
     return decide
 
 
+def idle_globs(patterns: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """Those of `patterns` that fit none of `paths`: mistyped, most likely. UsageError for one that can't be read."""
+    return [one for one in patterns if not any(map(compile_globs([one.removeprefix("!")]), paths))]
+
+
 def exact_path(pattern: str) -> str:
     """The one file that `pattern` names from the source's folder on; empty when it could fit others."""
     if _SPECIAL.search(pattern) or pattern.endswith("/"):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dsterm.context.choice import folder_sums, levels
 from dsterm.context.file_kinds import FileKinds
-from dsterm.context.path_globs import compile_globs
+from dsterm.context.path_globs import compile_globs, idle_globs
 from dsterm.core.attachments import Level, PackChoice, Preset, SourceFile, Survey
 from dsterm.core.errors import UsageError
 from dsterm.core.left_out_reasons import BINARY, HOLDS_KEYS
@@ -118,6 +118,11 @@ def test_globs_read_as_in_gitignore(pattern: str, path: str, fits: bool) -> None
 def test_a_later_pattern_takes_back() -> None:
     fits = compile_globs(["*.py", "!test_*.py", "test_keep.py"])
     assert [fits(path) for path in ("a.py", "test_a.py", "test_keep.py", "b.md")] == [True, False, True, False]
+
+
+def test_globs_that_fit_nothing_are_found() -> None:
+    paths = ["src/a.py", "docs/b.md"]
+    assert idle_globs(["*.py", "dosc/", "!docs/", "!*.txt", "/src/a.py"], paths) == ["dosc/", "!*.txt"]
 
 
 @pytest.mark.parametrize("pattern", ["", "/", "[z-a].py", "{a,b}" * 12])

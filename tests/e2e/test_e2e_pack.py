@@ -54,6 +54,11 @@ def test_the_pack_goes_to_standard_output_and_its_figures_to_standard_error(prog
     assert program.logs == []
 
 
+def test_a_mistyped_glob_is_told(program, library):
+    done = pack(program, str(library), "--include", "src/", "--exclude", "tsets/", "--exclude", "*.md")
+    assert b"No file fits tsets/." in done.stderr
+
+
 def test_the_text_is_what_attaching_sends(program, scripted, record, library):
     recorder = record(scripted)
     program.use(recorder.url)

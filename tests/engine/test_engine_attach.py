@@ -80,6 +80,8 @@ async def test_several_are_attached_at_once_and_globs_hold_for_all(tmp_path: Pat
     assert "2 files" in said
     assert "Left out" not in said
     assert [pack.choice for pack in packs(engine)] == [PackChoice(include=(".env", "a.py"))]
+    assert "No file fits" not in said
+    assert "No file fits tsets/." in await told(engine, "/attach other --exclude tsets/")
     said = await told(engine, "/attach two three --exclude a.py")
     assert "no text files that are chosen" in said
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dsterm.context.choice import levels
 from dsterm.context.pack_content import PackSource
 from dsterm.context.pack_quote import PackQuote
+from dsterm.context.path_globs import idle_globs
 from dsterm.context.repo_pack import BuiltPack
 from dsterm.core.attachments import Level, WorkStage, WorkState
 from dsterm.core.left_out_reasons import NOT_CHOSEN
@@ -55,12 +56,21 @@ def announcement(built: BuiltPack, source: PackSource, quotes: Sequence[PackQuot
         lines.append(f"No outline could be made of {format_count(without, 'file')}; listed by name.")
     if left_out := left_out_words(source):
         lines.append(f"Left out: {left_out}.")
+    if idle := idle_words([source]):
+        lines.append(idle)
     return " ".join(lines)
 
 
 def left_out_words(source: PackSource) -> str:
     """What was left out, by reason; empty where nothing was."""
     return ", ".join(_reasons(source))
+
+
+def idle_words(sources: Sequence[PackSource]) -> str:
+    """Which globs fit no file of any source, so that one mistyped isn't paid for; empty where all do."""
+    globs = dict.fromkeys(glob for source in sources for glob in (*source.choice.include, *source.choice.exclude))
+    idle = idle_globs(list(globs), [file.path for source in sources for file in source.survey.files])
+    return f"No file fits {', '.join(idle)}." if idle else ""
 
 
 def _price(quote: PackQuote) -> str:
