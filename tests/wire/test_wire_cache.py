@@ -8,15 +8,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
 from demo_serving import serving
-from scripted import TickingClock, World, do, only, play
-from wire_forecast import counting_engine, turn, vocabulary
+from scripted import TickingClock, WordCounter, World, do, only, play
+from wire_client import chat_at
+from wire_forecast import turn
 
 from dsterm.context.cache_ledger import Verdict
+from dsterm.core.config import Config
 from dsterm.core.report_events import ReportShown
 from dsterm.core.wire_events import Intervened, Intervention
 from dsterm.demo.cache import CacheRule, PromptCache
@@ -55,7 +58,7 @@ class Forgetful:
             new_id=lambda: next(ids),
             cache_rule=rule,
         )
-        self.server = DemoServer(around, Tokens(lambda: vocabulary().count))
+        self.server = DemoServer(around, Tokens(lambda: WordCounter().count))
 
     def forget(self) -> None:
         self.server._cache = PromptCache()
@@ -75,8 +78,8 @@ def world(tmp_path: Path) -> World:
 
 
 def timed_engine(world: World, url: str, clock: Clock) -> Engine:
-    made = counting_engine(world, url, pack_text=LARGE)
-    return Engine(replace(made._parts, clock=clock))
+    made = world.engine(chat_at(url), Config(ask_above=Decimal(0)), pack_text=LARGE)
+    return Engine(replace(made._parts, clock=clock, connect=lambda _card: chat_at(url)))
 
 
 def verdicts(engine: Engine) -> list[Verdict]:
