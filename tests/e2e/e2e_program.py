@@ -155,8 +155,8 @@ def finished(process: subprocess.Popen[bytes], given: bytes | None = None) -> Do
 class DemoServer:
     """`dsterm demo-server` as a process, at full speed; it writes down every request in `record`."""
 
-    def __init__(self, home: Path, scenario: Path | None = None) -> None:
-        words = ("--scenario", str(scenario)) if scenario else ()
+    def __init__(self, home: Path, scenario: Path | None = None, *more: str) -> None:
+        words = (*more, "--scenario", str(scenario)) if scenario else more
         self.record = home / "record.jsonl"
         self._process = subprocess.Popen(
             [*DSTERM, "demo-server", "--tokens-per-second", "0", "--record", str(self.record), *words],
