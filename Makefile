@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SERVERS := .conformance
 
-.PHONY: run test attacks crash soak fuzz permissions check fmt snapshots bench screenshot wheel conformance-recipe conformance-llama conformance-mocks conformance-servers clean
+.PHONY: run test attacks crash soak proof-cache fuzz permissions check fmt snapshots bench screenshot wheel conformance-recipe conformance-llama conformance-mocks conformance-servers clean
 
 run: $(READY)
 	@$(BIN)/dsterm $(ARGS)
@@ -21,6 +21,9 @@ crash: $(READY)
 
 soak: $(READY)
 	@DSTERM_SOAK=$${TURNS:-2000} $(BIN)/pytest -n0 -s tests/soak --timeout=0 $(ARGS)
+
+proof-cache: $(READY)
+	@DSTERM_PROOF=1 DSTERM_PACK_KILLS=$${KILLS:-24} $(BIN)/pytest -n0 -s tests/proofs $(ARGS)
 
 fuzz: $(READY)
 	@DSTERM_FUZZ=$${EXAMPLES:-200000} $(BIN)/pytest -n0 -s tests/policy -k fuzz --timeout=0 $(ARGS)
