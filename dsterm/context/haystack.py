@@ -87,12 +87,12 @@ def _paragraphs(
     """Paragraphs with their tokens, until they come to `room`."""
     while True:
         texts = [" ".join(_sentence(dice) for _ in range(_SENTENCES_A_PARAGRAPH)) for _ in range(_PARAGRAPHS_AT_ONCE)]
-        for text, size in zip(texts, count(texts), strict=True):
-            # The empty line behind it is another token.
-            if size + 1 > room:
+        # With the empty line behind it, which is part of another token than it would be alone.
+        for text, size in zip(texts, count([f"{text}\n\n" for text in texts]), strict=True):
+            if size > room:
                 return
-            room -= size + 1
-            yield text, size + 1
+            room -= size
+            yield text, size
 
 
 def _sentence(dice: random.Random) -> str:
