@@ -360,8 +360,12 @@ async def test_esc_stops_the_count_and_keeps_the_tree(start: Start) -> None:
         await pilot.pause(0.1)
         assert conversation.attachments.stopped == 1
         assert isinstance(app.screen, AttachScreen)
-        assert "count stopped" in screen_text(app)[0]
+        assert "count stopped; r counts on" in screen_text(app)[0]
         assert row(app, "README.md")
+        conversation.attachments.hold = False
+        await pilot.press("r")
+        await ready(app.screen, pilot)
+        assert "count stopped" not in screen_text(app)[0]
         await pilot.press("escape")
         await pilot.pause()
         assert not isinstance(app.screen, AttachScreen)

@@ -31,6 +31,7 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("s", "by name, by tokens"),
     ("t", "tracked files only, or untracked ones too"),
     ("e", "enter a submodule or a repository inside"),
+    ("r", "look and count again; counts on after a stop"),
     ("g", "another folder, PATH@REV or URL"),
     ("Enter", "attach what is ticked"),
     ("Esc", "stop the count; end the filter; leave"),
@@ -102,7 +103,7 @@ def _work(page: Page) -> tuple[Span, ...]:
     work = page.work
     if work is None:
         known = page.survey is not None and not page.is_counted
-        return (Span("count stopped ", Style.DIM),) if known else ()
+        return (Span("count stopped; r counts on ", Style.DIM),) if known else ()
     words = clean_line(work.detail) or {WorkStage.FETCHING: "fetching", WorkStage.LISTING: "listing"}.get(
         work.stage, ""
     )

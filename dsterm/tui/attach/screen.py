@@ -107,6 +107,8 @@ class AttachScreen(AttachPage, inherit_bindings=False):
                 self._lay_out()
             case "t":
                 self._reload(tracked_only=not rows.tree.rule.tracked_only)
+            case "r" if not self.is_working:
+                self._reload()
             case "d" if self.lack[1]:
                 rows.tree.leave_out(self.lack[1])
                 self.changed()
