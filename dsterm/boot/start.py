@@ -18,6 +18,7 @@ from dsterm.boot.known_keys import KnownKeys
 from dsterm.boot.plan import LaunchPlan, plan_launch
 from dsterm.core.errors import DstermError, UsageError
 from dsterm.engine.engine import Engine
+from dsterm.store.disk import remove_half_written
 from dsterm.store.paths import Paths
 from dsterm.store.prune_logs import prune_logs
 from dsterm.workspace.environment import environment_outside
@@ -105,6 +106,7 @@ async def open_engine(plan: LaunchPlan, keys: KnownKeys, stack: AsyncExitStack) 
 def _prune(paths: Paths, now: float) -> None:
     prune_checkpoints(paths.checkpoints, now)
     prune_logs(paths.command_logs, now)
+    remove_half_written(paths.packs, now)
 
 
 def _require_terminal() -> None:

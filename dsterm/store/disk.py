@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from dsterm.core.errors import DiskError
 
 _FOLDER_MODE = 0o700
 FILE_MODE = 0o600
+_HOUR = 3_600.0
 
 
 def disk_error(action: str, path: Path, error: OSError) -> DiskError:
@@ -48,6 +50,20 @@ def write_private(path: Path, data: bytes) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise disk_error("write", path, error) from error
+
+
+def remove_half_written(folder: Path, now: float) -> int:
+    """Remove from `folder` what `write_private` left there when it was killed more than an hour before `now` (seconds since
+    1970), since a younger one may still go on; how many went. What can't be removed stays for another time.
+    """
+    removed = 0
+    with suppress(OSError):
+        for path in folder.glob(".*.tmp"):
+            with suppress(OSError):
+                if path.stat().st_mtime < now - _HOUR:
+                    path.unlink()
+                    removed += 1
+    return removed
 
 
 def sync_folder(folder: Path) -> None:
