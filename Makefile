@@ -24,6 +24,7 @@ soak: $(READY)
 
 proof-cache: $(READY)
 	@DSTERM_PROOF=1 DSTERM_PACK_KILLS=$${KILLS:-24} $(BIN)/pytest -n0 -s tests/proofs $(ARGS)
+	@DSTERM_PROOF=1 DSTERM_CACHE_RULE=units $(BIN)/pytest -n0 -s tests/proofs/test_proof_cache.py $(ARGS)
 
 fuzz: $(READY)
 	@DSTERM_FUZZ=$${EXAMPLES:-200000} $(BIN)/pytest -n0 -s tests/policy -k fuzz --timeout=0 $(ARGS)

@@ -22,6 +22,9 @@ SEED = int(os.environ.get("DSTERM_SEED", "20261123"))
 FILES = 285 if FULL else 44
 TURNS = 20 if FULL else 10
 PAST = 40 if FULL else 20
+RULE = os.environ.get("DSTERM_CACHE_RULE", "prefix")
+WORST = 0.02 if RULE == "prefix" else 0.06
+"""By whole units less is hit than is forecast where a mode or a summary changes what stands behind the pack."""
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600 if FULL else 60)]
 
@@ -33,7 +36,7 @@ def say(line: str) -> None:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[ProofWorld]:
-    made = ProofWorld(tmp_path, FILES)
+    made = ProofWorld(tmp_path, FILES, "--cache-rule", RULE)
     yield made
     made.close()
 
@@ -172,8 +175,8 @@ def check_forecasts(rows: list[Row]) -> None:
     what one of five answers is below to what one of five is above, so three of five lie in it, and their sum lies in the sum.
     """
     assert all(row.token_error <= 0.02 for row in rows)
-    assert all(row.dollar_error <= 0.02 for row in rows), [
-        (row.said, row.used) for row in rows if row.dollar_error > 0.02
+    assert all(row.dollar_error <= WORST for row in rows), [
+        (row.said, row.used) for row in rows if row.dollar_error > WORST
     ]
     assert sum_error(rows) <= 0.02
     low, high = sum(row.said.output_low for row in rows), sum(row.said.output_high for row in rows)
