@@ -7,6 +7,7 @@ quotation marks: `@"my file.py":10-40`.
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 import msgspec
 
@@ -26,6 +27,9 @@ _LINES = re.compile(r":(\d{1,9})(?:-(\d{1,9}))?\Z")
 _TRAILING = ".,;:!?"
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _SPECIAL = frozenset({"diff", "log"})
+_LONGEST = 4_096
+_MOST = 1_000
+"""Characters of a word that can name something, and mentions that are found: a prompt may be a pasted log of megabytes."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +42,9 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_mentions(text: str) -> tuple[Found, ...]:
-    """What `text` may name, in its order; files and folders, which only the disk can tell apart, come as FILE."""
-    return tuple(found for match in _MENTION.finditer(text) if (found := _found(match)) is not None)
+    """What `text` may name, the first thousand in order; files and folders, which only the disk tells apart, come as FILE."""
+    all_found = (found for match in _MENTION.finditer(text) if (found := _found(match)) is not None)
+    return tuple(islice(all_found, _MOST))
 
 
 def write_mention(path: str, first: int = 0, last: int = 0) -> str:
@@ -59,7 +64,7 @@ def _found(match: re.Match[str]) -> Found | None:
     if quoted is not None:
         mention = _of_path(match[0], quoted, match["lines"] or "")
         return Found(mention=mention, start=match.start(), end=match.end(), is_sure=True)
-    bare = _trimmed(match["bare"])
+    bare = _trimmed(match["bare"]) if len(match["bare"]) <= _LONGEST else ""
     if not bare:
         return None
     written, end = f"@{bare}", match.start() + 1 + len(bare)
@@ -86,11 +91,15 @@ def _of_path(written: str, path: str, lines: str) -> Mention:
 
 def _trimmed(word: str) -> str:
     """`word` without the punctuation of the sentence around it: a bracket stays where its partner is in the word."""
-    while word:
-        end = word[-1]
-        opening = _BRACKETS.get(end)
-        if end in _TRAILING or (opening is not None and word.count(end) > word.count(opening)) or end in "([{":
-            word = word[:-1]
-        else:
+    counts = {bracket: word.count(bracket) for bracket in "()[]{}"}
+    end = len(word)
+    while end:
+        last = word[end - 1]
+        opening = _BRACKETS.get(last)
+        is_alone = opening is not None and counts[last] > counts[opening]
+        if not (last in _TRAILING or is_alone or last in "([{"):
             break
-    return word
+        if last in counts:
+            counts[last] -= 1
+        end -= 1
+    return word[:end]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,3 +100,12 @@ def test_a_path_that_cannot_be_written_is_not(path):
 @pytest.mark.parametrize("path", ["diff", "log", "my file.py", "a.", "a:3", "a,b(", "x)"])
 def test_a_path_that_would_be_read_otherwise_is_quoted(path):
     assert write_mention(path).startswith('@"') or targets(write_mention(path)) == [(path, 0, 0)]
+
+
+@pytest.mark.parametrize("piece", [")(", "(", ")]}", "a)(", ".", "@a)(", "@a "])
+def test_a_word_without_end_takes_no_time(piece: str) -> None:
+    began = time.process_time()
+    found = find_mentions("@a" + piece * (1_000_000 // len(piece)))
+    # In quadratic time it would be hours.
+    assert time.process_time() - began < 20
+    assert len(found) <= 1_000

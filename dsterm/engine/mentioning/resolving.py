@@ -19,7 +19,7 @@ from dsterm.engine.mentioning.resolved import Resolved
 from dsterm.engine.questions import DENY, ONCE
 from dsterm.policy.permissions import Verdict, decide
 
-_MOST = 50
+MOST = 50
 _ALL_CAP = 2_000_000
 """Mentions in one prompt, and characters that they bring in all."""
 
@@ -31,7 +31,7 @@ async def resolve(live: LiveSession, prompt: str) -> Resolved:
     texts: list[str] = []
     told: list[str] = []
     room = _ALL_CAP
-    for found in all_found[:_MOST]:
+    for found in all_found[:MOST]:
         brought = await bring(live.parts, found)
         if brought is None:
             continue
@@ -52,8 +52,8 @@ async def resolve(live: LiveSession, prompt: str) -> Resolved:
         mentions.append(mention)
         for path, data in brought.read:
             live.parts.toolbox.note_read(path, data)
-    if len(all_found) > _MOST:
-        told.append(f"Only the first {_MOST} mentions are looked at.")
+    if len(all_found) > MOST:
+        told.append(f"Only the first {MOST} mentions are looked at.")
     note = "\n".join(("[What the user mentions, as it stands now.]", *texts)) if texts else ""
     return Resolved(mentions=tuple(mentions), note=note, told=tuple(told))
 

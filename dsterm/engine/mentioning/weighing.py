@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 
 from msgspec.structs import replace
 
@@ -11,6 +12,7 @@ from dsterm.core.mentions import Mention, MentionKind
 from dsterm.engine.mentioning.bringing import bring, marked
 from dsterm.engine.mentioning.brought import Brought
 from dsterm.engine.mentioning.files import place
+from dsterm.engine.mentioning.resolving import MOST
 from dsterm.engine.parts import EngineParts
 
 _KEPT = 256
@@ -28,7 +30,8 @@ class Weighing:
     async def weigh(self, draft: str) -> tuple[Mention, ...]:
         """What `draft` mentions, each once and with its tokens; `problem` says of one that it won't be sent, or asks first."""
         found = {each.mention.written: each for each in find_mentions(draft)}
-        weighed = [await self._weighed(each) for each in found.values()]
+        # No more than are sent, or a pasted list would keep the disk busy at every letter.
+        weighed = [await self._weighed(each) for each in islice(found.values(), MOST)]
         return tuple(mention for mention in weighed if mention is not None)
 
     async def _weighed(self, found: Found) -> Mention | None:
