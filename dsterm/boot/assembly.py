@@ -107,7 +107,9 @@ def build_parts(plan: LaunchPlan, keys: KnownKeys, demo_url: str) -> EngineParts
         redact=keys.redact,
         find_secrets=keys.find,
         is_trusted=plan.is_trusted,
-        instructions=lambda: read_instruction_files(plan.folder, plan.paths.config, is_trusted=plan.is_trusted),
+        instructions=lambda: read_instruction_files(
+            plan.folder, plan.paths.config, is_trusted=plan.is_trusted, closed=_own_folders(plan)
+        ),
         proposed_checks=plan.proposed_checks,
         workspace=workspace,
         checkpoints=checkpoints,

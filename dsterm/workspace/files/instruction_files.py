@@ -1,16 +1,18 @@
 """Finds and reads files of instructions: the nearest AGENTS.md from a folder up to the top of its repository, and the user's own.
 
-CLAUDE.md counts where there is no AGENTS.md. No link is followed out of the repository.
+CLAUDE.md counts where there is no AGENTS.md. No link is followed out of the repository, nor to what looks secret: whoever made
+the link is not the user, and nobody is asked here.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dsterm.core.errors import WorkspaceError
 from dsterm.core.instruction_events import InstructionFile
+from dsterm.core.secret_names import looks_secret
 from dsterm.workspace.files.inside import Inside
 from dsterm.workspace.git.git_head import find_work_tree
 
@@ -21,22 +23,27 @@ NAMES = ("AGENTS.md", "CLAUDE.md")
 """What such files are called, the better one first."""
 
 
-def read_instruction_files(folder: Path, user_folder: Path | None, *, is_trusted: bool) -> tuple[InstructionFile, ...]:
-    """The user's own, then that of the project, which is read only where the user trusts it; those that can't be are left out."""
+def read_instruction_files(
+    folder: Path, user_folder: Path | None, *, is_trusted: bool, closed: Sequence[Path] = ()
+) -> tuple[InstructionFile, ...]:
+    """The user's own, then that of the project, which is read only where the user trusts it; those that can't be are left out.
+
+    No link of the project leads into the `closed` folders, dsterm's own.
+    """
     found = []
     if user_folder is not None and (own := _read(user_folder, user_folder / NAMES[0], "your own AGENTS.md")):
         found.append(InstructionFile(place=own.place, text=own.text, size=own.size, is_cut=own.is_cut, is_of_user=True))
-    if is_trusted and (project := _of_project(folder.resolve())):
+    if is_trusted and (project := _of_project(folder.resolve(), closed)):
         found.append(project)
     return tuple(found)
 
 
-def _of_project(folder: Path) -> InstructionFile | None:
+def _of_project(folder: Path, closed: Sequence[Path]) -> InstructionFile | None:
     top = find_work_tree(folder) or folder
     for name in NAMES:
         for place in _upwards(folder, top):
             shown = os.path.relpath(place / name, folder).replace(os.sep, "/")
-            found = _read(top, place / name, shown)
+            found = _read(top, place / name, shown, closed)
             if found is not None:
                 return found
     return None
@@ -48,11 +55,14 @@ def _upwards(folder: Path, top: Path) -> Iterator[Path]:
         yield from _upwards(folder.parent, top)
 
 
-def _read(top: Path, path: Path, place: str) -> InstructionFile | None:
+def _read(top: Path, path: Path, place: str, closed: Sequence[Path] = ()) -> InstructionFile | None:
     """The file at `path`, wherever below `top` a link in its place leads; None where there is none, or none that may be read."""
     try:
-        inside = Inside(top)
-        descriptor = inside.open_regular(inside.resolve(str(path)))
+        inside = Inside(top, closed=closed)
+        real = inside.resolve(str(path))
+        if looks_secret(inside.display(real)):
+            return None
+        descriptor = inside.open_regular(real)
     except (OSError, WorkspaceError):
         # Instructions are a gift: what is no file of this repository is none.
         return None
