@@ -20,12 +20,18 @@ _LEAST_SHARE = 400
 
 
 class FilePatch(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of a diff that is about one file, with the lines it adds and removes."""
+    """The part of a diff that is about one file, with the lines it adds and removes; `former` is its name before a rename."""
 
     path: str
     text: str
     added: int = 0
     removed: int = 0
+    former: str = ""
+
+    @property
+    def looks_secret(self) -> bool:
+        """Whether it shows lines of a file that looks like it holds secrets, by either of its names."""
+        return looks_secret(self.path) or looks_secret(self.former)
 
 
 class PackedDiff(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +65,8 @@ def pack_diff(patches: Sequence[FilePatch], cap: int, left_out: Sequence[str] = 
 
     `left_out` are sentences about files that are missing already.
     """
-    shown = [patch for patch in patches if not looks_secret(patch.path)]
-    missing = [*left_out, *(f"{each.path} looks like it holds secrets" for each in patches if looks_secret(each.path))]
+    shown = [patch for patch in patches if not patch.looks_secret]
+    missing = [*left_out, *(f"{each.path} looks like it holds secrets" for each in patches if each.looks_secret)]
     limit = _limit([len(patch.text) for patch in shown], cap)
     parts = []
     for patch in shown:
@@ -81,8 +87,11 @@ def added_text(patches: Sequence[FilePatch]) -> str:
 def _patch(text: str) -> FilePatch:
     hunks = _hunks(text)
     lines = hunks.split("\n")
+    header = text[: len(text) - len(hunks)]
+    former = next((match["name"] for match in _NAME.finditer(header) if match["side"] == "rename from"), "")
     return FilePatch(
-        path=_path(text[: len(text) - len(hunks)]),
+        path=_path(header),
+        former=_unquoted(former),
         text=text,
         added=sum(line.startswith("+") for line in lines),
         removed=sum(line.startswith("-") for line in lines),
