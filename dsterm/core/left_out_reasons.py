@@ -14,6 +14,9 @@ NOT_TEXT = "not UTF-8 text"
 UNREADABLE = "unreadable"
 """Followed by a colon and what the system said."""
 
+OVER_LIMIT = "bytes, over the limit of"
+"""Between how many the file has and how many any may have: more are never read, whoever asks."""
+
 NOT_CHOSEN = "not chosen"
 """Nothing speaks against it; globs, a preset or a hand left it out."""
 
@@ -22,4 +25,4 @@ _FINAL = frozenset({OWN, MISSING, ODD_NAME, NO_FILE, GONE, SYMLINK, BINARY, NOT_
 
 def is_final(reason: str) -> bool:
     """Whether a file with this reason can't be taken in at all, even if it is asked for."""
-    return reason in _FINAL or reason.startswith(UNREADABLE)
+    return reason in _FINAL or reason.startswith(UNREADABLE) or OVER_LIMIT in reason

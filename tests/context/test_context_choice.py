@@ -60,6 +60,9 @@ def test_globs_narrow_and_a_named_file_is_taken_in_whatever_speaks_against_it() 
     assert taken(of, include=("*.py",), exclude=("src/web/",)) == ["docs/guide.py", "src/app.py"]
     assert taken(of, include=("dist/app.js", "data.csv")) == ["data.csv", "dist/app.js"]
     assert taken(of, include=("dist/", "logo.png")) == []
+    big = survey(*PLAIN, big_dot_txt="1,215,790 bytes, over the limit of 1,000,000")
+    assert taken(big, include=("big.txt",)) == []
+    assert taken(big, include=("big.txt",), levels={"big.txt": Level.FULL}) == []
 
 
 def test_a_file_decides_for_itself_a_folder_for_what_nothing_speaks_against() -> None:

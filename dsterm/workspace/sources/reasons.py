@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from dsterm.core.left_out_reasons import BINARY, HOLDS_KEYS, NOT_TEXT, ODD_NAME
+from dsterm.core.left_out_reasons import BINARY, HOLDS_KEYS, NOT_TEXT, ODD_NAME, OVER_LIMIT
 from dsterm.core.secret_names import holds_secrets, is_secret_name
 
 SUBMODULE = "submodule"
@@ -99,7 +99,7 @@ def name_reasons(paths: Iterable[str], *, takes_secrets: bool = False) -> Iterat
 
 def size_reason(size: int, cap: int) -> str:
     """Why a file of `size` bytes stays out; nothing when it fits."""
-    return f"{size:,} bytes, over the limit of {cap:,}" if size > cap else ""
+    return f"{size:,} {OVER_LIMIT} {cap:,}" if size > cap else ""
 
 
 def content_reason(path: str, data: bytes) -> str:
