@@ -91,8 +91,9 @@ def make_encoder(file: Path) -> Encoder:
         vocabulary = plain_vocabulary(file)
         try:
             encoder = FastEncoder(importlib.import_module("fastokens").Tokenizer.from_json_str(vocabulary))
-            # It makes its tables at the first text, which would be a tenth of a second of somebody's typing.
-            encoder.size("Begin.")
+            # It makes its tables at the first text, which would be a tenth of a second of somebody's typing. Only a batch lets
+            # other threads run meanwhile.
+            encoder.sizes(["Begin."])
             return encoder
         except ImportError:
             return UsualEncoder(importlib.import_module("tokenizers").Tokenizer.from_str(vocabulary))
