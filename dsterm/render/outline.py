@@ -10,7 +10,9 @@ class TokenOutline:
     """Makes outlines; safe in any thread."""
 
     def outline(self, path: str, text: str) -> str:
-        """The signatures in `text`, a line each, inner ones indented; empty where there are none, or the language isn't known."""
+        """The signatures in `text`, a line each, inner ones indented; empty where there are none, the language isn't
+        known, or reading it takes far too long.
+        """
         from dsterm.render.outline_languages import outline_lines  # noqa: PLC0415  with the first outline
 
         lines = [line.rstrip() for line in outline_lines(path, text.replace("\r\n", "\n"))]

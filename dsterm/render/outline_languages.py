@@ -59,9 +59,14 @@ def outline_lines(path: str, text: str) -> Iterator[str]:
         return
     name = lexer.name.casefold()
     language = _LANGUAGES.get(name, name)
+    if language != "python" and language not in BRACE_LANGUAGES and language not in LINE_LANGUAGES:
+        return
+    masked = mask(text, lexer)
+    if masked is None:
+        return
     if language == "python":
-        yield from python_outline(mask(text, lexer))
+        yield from python_outline(masked)
     elif language in BRACE_LANGUAGES:
-        yield from brace_outline(mask(text, lexer), BRACE_LANGUAGES[language])
-    elif language in LINE_LANGUAGES:
-        yield from line_outline(mask(text, lexer), language)
+        yield from brace_outline(masked, BRACE_LANGUAGES[language])
+    else:
+        yield from line_outline(masked, language)

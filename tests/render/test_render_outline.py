@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -361,3 +363,13 @@ def test_broken_code_breaks_nothing_and_gives_the_same_outline_again(path: str, 
     outline = TokenOutline().outline(path, text)
     assert outline == TokenOutline().outline(path, text)
     assert all(line.strip() for line in outline.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("path", "piece"), [("a.pl", "s{"), ("a.lua", "[[="), ("a.rb", "<<A "), ("a.py", "("), ("a.md", "[")]
+)
+def test_a_file_that_is_made_to_keep_the_lexer_busy_has_no_outline(path: str, piece: str) -> None:
+    began = time.thread_time()
+    TokenOutline().outline(path, piece * (40_000 // len(piece)))
+    # Without a limit it is minutes for some of these.
+    assert time.thread_time() - began < 8
