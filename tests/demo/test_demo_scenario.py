@@ -71,6 +71,7 @@ def test_finish_reason_model_and_usage_can_be_given(start):
         "cached_tokens": 64,
         "reasoning_tokens": 3,
         "is_estimate": False,
+        "is_cache_known": True,
     }
 
 
