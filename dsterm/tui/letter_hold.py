@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from textual import events
 from textual.timer import Timer
 from textual.widget import Widget
 
+ENTER = "\n"
+"""How Enter is held: in a burst it ends a pasted line."""
+
 _BURST_SECONDS = 0.05
+
+
+def written(event: events.Key, *, takes_enter: bool) -> str:
+    """What the key writes in a paste; empty for keys that no paste has, and for Enter unless `takes_enter`."""
+    if event.key == "enter":
+        return ENTER if takes_enter else ""
+    is_letter = event.is_printable and event.character and "+" not in event.key.rstrip("+")
+    return event.character or "" if is_letter else ""
 
 
 class LetterHold:

@@ -19,7 +19,7 @@ from dsterm.core.diff import FileDiff
 from dsterm.core.questions import Answer, Option, QuestionAsked
 from dsterm.core.review import EDITED, REVIEWED, FileReview, ProposedFile
 from dsterm.core.tools import Plan
-from dsterm.tui.letter_hold import LetterHold
+from dsterm.tui.letter_hold import ENTER, LetterHold, written
 from dsterm.tui.paint import Painter
 from dsterm.tui.question_keys import FULL_KEY, SPLIT_KEY, WALK_KEYS, offered
 from dsterm.tui.question_sheet import QuestionSheet
@@ -197,18 +197,15 @@ class QuestionDock(Vertical, can_focus=True):
             return
         if event.key == "tab":
             self._leave(self.Left())
-        elif event.is_printable and event.character and "+" not in event.key.rstrip("+"):
+        elif letter := written(event, takes_enter=self._option(ENTER) is not None):
             if self._quiet.is_waiting:
                 # The question has only just taken the place of another one: this letter is not for it.
                 event.stop()
                 event.prevent_default()
                 return
-            is_meant = self._means_something(event.character)
-            letters = self._hold.put(event.character, event.time, is_meant=is_meant)
+            letters = self._hold.put(letter, event.time, is_meant=self._means_something(letter))
             if letters:
                 self._leave(self.Typed(letters))
-        elif event.key == "enter" and (option := self._option("Enter")) is not None and not self._quiet.is_waiting:
-            self._choose(option, self._waiting[0][1])
         elif not self._sheet.take_key(event.key):
             return
         event.stop()
@@ -258,7 +255,8 @@ class QuestionDock(Vertical, can_focus=True):
         options = offered(question.options, review)
         if character.isdecimal() and 0 < int(character) <= len(options):
             return options[int(character) - 1]
-        return next((option for option in options if option.key == character), None)
+        key = "Enter" if character == ENTER else character
+        return next((option for option in options if option.key == key), None)
 
     def _choose(self, option: Option, review: Review) -> None:
         if option.wants_text:

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 
 import msgspec
+import pytest
 from screen_fakes import FakeConversation, Wait, answer_turn
 from screen_pilot import Start, drawn, screen_text, send, settle
+from textual import events
 
 from dsterm.core.events import Envelope, TurnEnd, TurnEnded
 from dsterm.core.forecasts import SendForecast
@@ -185,6 +187,25 @@ async def test_an_enter_that_comes_too_soon_answers_nothing(start: Start) -> Non
         assert conversation.prompts == []
         await pilot.press("escape")
         await settle(app, pilot)
+
+
+@pytest.mark.parametrize("pasted", ["second\n", "\nsecond", "\n\n"])
+async def test_the_end_of_a_pasted_line_is_no_enter(start: Start, pasted: str) -> None:
+    conversation = Priced()
+    conversation.next_send = DEAR
+    async with start(conversation) as (app, pilot):
+        await send(pilot, app, "do it")
+        while app.focused is not app.dock:
+            conversation.clock.seconds += 1
+            await pilot.pause(0.05)
+        for letter in pasted:
+            app.post_message(events.Key("enter" if letter == "\n" else letter, "\r" if letter == "\n" else letter))
+        await pilot.pause(0.2)
+        assert app.composer.text == pasted
+        assert app.dock.current is not None
+        await pilot.press("escape")
+        await settle(app, pilot)
+        assert conversation.prompts == []
 
 
 async def test_f4_asks_for_the_explanation_and_keeps_the_draft(start: Start) -> None:
