@@ -127,6 +127,7 @@ async def test_status_names_them(world: World) -> None:
 
 async def test_the_forecast_counts_them_before_the_first_prompt(world: World) -> None:
     engine = world.engine(ScriptedProvider([]))
+    engine.forecast()
     before = engine.status().context_tokens
     await engine.refresh()
     assert engine.status().context_tokens > before

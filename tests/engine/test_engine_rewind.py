@@ -168,8 +168,9 @@ async def test_the_log_keeps_every_event_and_no_sequence_number_is_missing(world
 async def test_the_forecast_after_going_back_is_that_of_the_shorter_conversation(world: World, file: Path) -> None:
     engine, provider = await three_turns(world, answer("ok"))
     await do(engine, "/rewind 1 conversation")
-    fresh = World(world.home, first_id=500)
-    assert engine.status().context_tokens == fresh.engine(ScriptedProvider([])).status().context_tokens
+    fresh = World(world.home, first_id=500).engine(ScriptedProvider([]))
+    fresh.forecast()
+    assert engine.status().context_tokens == fresh.status().context_tokens
     await play(engine, "anew")
     assert provider.requests[-1].messages[-1] == UserMessage(text=said(provider)[0])
 

@@ -8,7 +8,7 @@ from dsterm.context.choice import FolderSum
 from dsterm.context.pack_quote import PackQuote, pack_quote
 from dsterm.core.models import ModelCard
 from dsterm.engine.live import LiveSession
-from dsterm.engine.steps.requests import context_tokens
+from dsterm.engine.steps.requests import forecast_next
 from dsterm.render.wording import format_count, format_tokens
 
 _ALIASES = ("flash", "pro")
@@ -18,7 +18,7 @@ _NEARLY_ALL = 0.8
 
 def quotes(live: LiveSession, tokens: int) -> tuple[PackQuote, ...]:
     """What attaching `tokens` means on the model that is chosen, first, and on Flash and Pro of the same provider."""
-    already = context_tokens(live)[0]
+    already = forecast_next(live).prompt_tokens
     return tuple(pack_quote(tokens, live.card(model), already) for model in _models(live))
 
 
