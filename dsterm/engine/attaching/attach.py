@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from dsterm.context.choice import folder_sums, levels
-from dsterm.context.repo_pack import BuiltPack, build_pack
+from dsterm.context.repo_pack import build_pack
 from dsterm.core.attachments import Level, PackChoice, Survey, WorkState
 from dsterm.core.delta_events import WorkProgress
 from dsterm.core.errors import ContextOverflow, UsageError
@@ -42,18 +42,21 @@ async def attach(live: LiveSession, source: str, choice: PackChoice = _EVERYTHIN
     if secret and asks and live.parts.can_ask and await _wants_secrets(live, secret):
         choice = replace(choice, takes_secrets=True)
         survey = await count_source(live.parts, source, choice, tell)
-    _require_room(live, survey, levels(survey, choice), tokens=None)
+    await _require_room(live, survey, await asyncio.to_thread(levels, survey, choice), tokens=None)
     gathered = await gather(live.parts, survey, choice, tell)
     tell_text = f"counting {source}"
     live.emit(WorkProgress(tell_text))
     built = await asyncio.to_thread(build_pack, gathered, lambda text: count_text(live.parts, text))
     if any(built.pack.digest == attached.digest for attached in live.session.packs):
         raise UsageError(f"{source} is attached already, exactly as it is now.")
-    _require_room(live, gathered.survey, gathered.levels, tokens=built.pack.tokens)
+    await _require_room(live, gathered.survey, gathered.levels, tokens=built.pack.tokens)
     # Beside what is there so far: afterwards the pack would count as there already.
     quoted = quotes(live, built.pack.tokens)
-    _keep(live, built)
-    live.notice(announcement(built, gathered, quoted))
+    # All that takes as long as there are files, or waits for the disk, is done in threads: keys are typed meanwhile.
+    await asyncio.to_thread(live.keep_pack, built.pack.digest, built.text, built.manifest)
+    said = await asyncio.to_thread(announcement, built, gathered, quoted)
+    live.emit(RepoAttached(pack=built.pack))
+    live.notice(said)
 
 
 def progress(live: LiveSession, source: str) -> Callable[[WorkState], None]:
@@ -61,14 +64,9 @@ def progress(live: LiveSession, source: str) -> Callable[[WorkState], None]:
     return lambda state: live.emit(WorkProgress(work_words(source, state)))
 
 
-def _keep(live: LiveSession, built: BuiltPack) -> None:
-    live.keep_pack(built.pack.digest, built.text, built.manifest)
-    live.emit(RepoAttached(pack=built.pack))
-
-
-def _require_room(live: LiveSession, survey: Survey, chosen: Sequence[Level], *, tokens: int | None) -> None:
+async def _require_room(live: LiveSession, survey: Survey, chosen: Sequence[Level], *, tokens: int | None) -> None:
     """ContextOverflow where it doesn't fit: by its exact `tokens`, or by those of its files before they are read."""
-    sums = folder_sums(survey, chosen)
+    sums = await asyncio.to_thread(folder_sums, survey, chosen)
     quote = quotes(live, sums[""].tokens if tokens is None else tokens)[0]
     if not quote.fits:
         raise ContextOverflow(does_not_fit(survey.source, quote, sums, files=sums[""].taken))

@@ -41,19 +41,25 @@ class AttachingParts(Protocol):
 
 
 class _Gathered:
-    """What was read so far."""
+    """What was read so far of `wanted`. Everything here takes as long as there are files: call it in a thread."""
 
-    def __init__(self, parts: AttachingParts, wanted: Mapping[str, Level], counted: Mapping[str, SourceFile]) -> None:
+    def __init__(self, parts: AttachingParts, survey: Survey, choice: PackChoice) -> None:
         self._parts = parts
-        self._wanted = wanted
-        self._counted = counted
+        self._survey = survey
+        self._choice = choice
+        self._chosen = levels(survey, choice)
+        pairs = zip(survey.files, self._chosen, strict=True)
+        taken = [(file, level) for file, level in pairs if level in {Level.FULL, Level.OUTLINE}]
+        self.wanted = [file for file, _ in taken]
+        self._wanted = {file.path: level for file, level in taken}
+        self._counted = {file.path: file for file in self.wanted}
         self.texts: dict[str, str] = {}
         self.outline_tokens: dict[str, int] = {}
         self.levels: dict[str, Level] = {}
         self.files: dict[str, SourceFile] = {}
 
-    def take(self, batch: Sequence[ReadFile]) -> None:
-        """Decode, outline and count a batch; blocks."""
+    def take(self, batch: Sequence[ReadFile]) -> int:
+        """Decode, outline and count a batch; the tokens of all so far."""
         uncounted: list[str] = []
         outlined: list[str] = []
         for read in batch:
@@ -78,6 +84,19 @@ class _Gathered:
             self.files[path] = replace(self.files[path], tokens=count)
         counts = self._parts.counter.count_exactly([self.texts[path] for path in outlined]) if outlined else []
         self.outline_tokens.update(zip(outlined, counts, strict=True))
+        return sum(file.tokens for file in self.files.values()) + sum(self.outline_tokens.values())
+
+    def source(self, ages: Mapping[str, int]) -> PackSource:
+        """All of it, with how many commits ago each file changed."""
+        files = self._survey.files
+        return PackSource(
+            survey=replace(self._survey, files=tuple(self.files.get(file.path, file) for file in files)),
+            choice=self._choice,
+            levels=[self.levels.get(file.path, level) for file, level in zip(files, self._chosen, strict=True)],
+            texts=self.texts,
+            ages=ages,
+            outline_tokens=self.outline_tokens,
+        )
 
 
 async def gather(
@@ -86,25 +105,13 @@ async def gather(
     """Read what `choice` takes of `survey`. A file that changed since it was counted is counted anew, one that can't be read any
     more is left out, one without an outline is listed by its name.
     """
-    chosen = levels(survey, choice)
-    pairs = list(zip(survey.files, chosen, strict=True))
-    wanted = {file.path: level for file, level in pairs if level in {Level.FULL, Level.OUTLINE}}
-    files = [file for file, level in pairs if level in {Level.FULL, Level.OUTLINE}]
-    found = _Gathered(parts, wanted, {file.path: file for file in files})
-    done = tokens = 0
-    async for batch in parts.sources.read(survey, files):
-        await asyncio.to_thread(found.take, await with_texts(parts.sources, survey, batch))
+    found = await asyncio.to_thread(_Gathered, parts, survey, choice)
+    done = 0
+    async for batch in parts.sources.read(survey, found.wanted):
+        tokens = await asyncio.to_thread(found.take, await with_texts(parts.sources, survey, batch))
         done += len(batch)
-        tokens = sum(file.tokens for file in found.files.values()) + sum(found.outline_tokens.values())
-        tell(WorkState(stage=WorkStage.WRITING, done=done, total=len(files), tokens=tokens))
-    return PackSource(
-        survey=replace(survey, files=tuple(found.files.get(file.path, file) for file in survey.files)),
-        choice=choice,
-        levels=[found.levels.get(file.path, level) for file, level in pairs],
-        texts=found.texts,
-        ages=await parts.sources.ages(survey),
-        outline_tokens=found.outline_tokens,
-    )
+        tell(WorkState(stage=WorkStage.WRITING, done=done, total=len(found.wanted), tokens=tokens))
+    return await asyncio.to_thread(found.source, await parts.sources.ages(survey))
 
 
 def as_text(read: ReadFile, document: DocumentText) -> ReadFile:
