@@ -9,51 +9,40 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Coroutine, Mapping
-from pathlib import Path
-
-import msgspec
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from dsterm.core.errors import WorkspaceError
 from dsterm.core.workspace import Completed
+from dsterm.workspace.program_run import Launch, ProgramRun
+
+__all__ = ["Launch", "run_program", "started"]
 
 _CHUNK = 1 << 18
-_STDERR_CAP = 64 * 1024
 _GRACE = 1.0
-
-
-class Launch(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run: an absolute `program`, `timeout` in seconds, `cap` in bytes of standard output, bytes for its `stdin`."""
-
-    program: Path
-    arguments: tuple[str, ...]
-    folder: Path
-    environment: Mapping[str, str]
-    timeout: float
-    cap: int
-    stdin: bytes = b""
+_THREADS = ThreadPoolExecutor(max_workers=64, thread_name_prefix="program")
+"""Threads of their own: programs wait for the network or a large disk, and nothing else should wait for them."""
 
 
 async def run_program(launch: Launch, on_stderr: Callable[[bytes], None] | None = None) -> Completed:
     """Run it and wait; output beyond the cap ends it with `is_cut`. WorkspaceError when it can't start or takes too long."""
-    process = await _start(launch)
+    if not launch.program.is_absolute():
+        raise WorkspaceError(f"{launch.program} has no absolute path, so it is not run.")
+    loop = asyncio.get_running_loop()
+    run = ProgramRun(launch, None if on_stderr is None else partial(_tell, loop, on_stderr))
+    running = loop.run_in_executor(_THREADS, run.run)
     try:
-        async with asyncio.timeout(launch.timeout):
-            stdout, stderr, _ = await asyncio.gather(
-                _collect(process, process.stdout, launch.cap),
-                _collect_stderr(process.stderr, on_stderr),
-                _feed(process.stdin, launch.stdin),
-            )
-            exit_code = await process.wait()
-    except TimeoutError:
-        await _stop(process)
-        raise WorkspaceError(
-            f"{launch.program.name} took longer than {launch.timeout:g} seconds and was stopped. Ask for less at once."
-        ) from None
-    except BaseException:
-        await _stop(process)
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        run.stop()
+        await asyncio.wait([running])
+        running.exception()  # What it says of having been stopped is asked for by nobody else.
         raise
-    return Completed(exit_code=exit_code, stdout=stdout[: launch.cap], stderr=stderr, is_cut=len(stdout) > launch.cap)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, listener: Callable[[bytes], None], chunk: bytes) -> None:
+    loop.call_soon_threadsafe(listener, chunk)
 
 
 async def started(starting: Coroutine[object, object, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
@@ -75,58 +64,6 @@ async def _end_started(start: asyncio.Task[asyncio.subprocess.Process]) -> None:
     await asyncio.wait([start])
     if start.exception() is None:
         await _stop(start.result())
-
-
-async def _start(launch: Launch) -> asyncio.subprocess.Process:
-    if not launch.program.is_absolute():
-        raise WorkspaceError(f"{launch.program} has no absolute path, so it is not run.")
-    try:
-        return await started(
-            asyncio.create_subprocess_exec(
-                str(launch.program),
-                *launch.arguments,
-                stdin=asyncio.subprocess.PIPE if launch.stdin else asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                cwd=launch.folder,
-                env=dict(launch.environment),
-                start_new_session=True,
-                limit=_CHUNK,
-            )
-        )
-    except (OSError, ValueError) as error:
-        raise WorkspaceError(f"{launch.program.name} could not be started: {error}. Check its arguments.") from error
-
-
-async def _collect(process: asyncio.subprocess.Process, stream: asyncio.StreamReader | None, cap: int) -> bytes:
-    """Everything up to a little over `cap`; then the program is ended and the rest thrown away."""
-    output = bytearray()
-    while stream and (chunk := await stream.read(_CHUNK)):
-        if len(output) > cap:
-            continue
-        output += chunk
-        if len(output) > cap:
-            _signal(process, signal.SIGKILL)
-    return bytes(output)
-
-
-async def _collect_stderr(stream: asyncio.StreamReader | None, listener: Callable[[bytes], None] | None) -> bytes:
-    output = bytearray()
-    while stream and (chunk := await stream.read(_CHUNK)):
-        output += chunk[: max(0, _STDERR_CAP - len(output))]
-        if listener:
-            listener(chunk)
-    return bytes(output)
-
-
-async def _feed(stream: asyncio.StreamWriter | None, data: bytes) -> None:
-    if stream is None:
-        return
-    # A program that needs no more input closes its end; what it did read still counts.
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        stream.write(data)
-        await stream.drain()
-    stream.close()
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
