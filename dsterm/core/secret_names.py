@@ -22,12 +22,13 @@ _HARMLESS = re.compile(
     re.IGNORECASE,
 )
 _FOLDERS = frozenset({".ssh", ".gnupg", ".aws", ".azure", ".kube", ".password-store"})
-_WRITTEN = frozenset(
+WRITTEN = frozenset(
     {"py", "pyi", "js", "mjs", "ts", "tsx", "jsx", "go", "c", "h", "cc", "cpp", "hpp", "rs", "java", "kt", "rb", "php"}
     | {"cs", "swift", "scala", "sql", "sh", "md", "rst", "html", "css", "scss", "po", "svg", "png"}
 )
-_DESPITE = (".env", "id_")
-"""All that a name with an ending of those can start with to be one of `_NAMES`: most files are known without a match."""
+"""Endings of what people write or draw, and keep no keys in."""
+DESPITE = (".env", "id_")
+"""How a name with one of those endings starts where it may hold secrets all the same: most are known without a match."""
 
 
 def looks_secret(path: str | PurePath) -> bool:
@@ -43,6 +44,6 @@ def holds_secrets(parts: Iterable[str]) -> bool:
 
 def is_secret_name(name: str) -> bool:
     """Whether a file of this name looks like it holds secrets, wherever it is."""
-    if name.rpartition(".")[2] in _WRITTEN and not name.casefold().startswith(_DESPITE):
+    if name.rpartition(".")[2] in WRITTEN and not name.casefold().startswith(DESPITE):
         return False
     return _NAMES.fullmatch(name) is not None and _HARMLESS.fullmatch(name) is None

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dsterm.core.secret_names import _HARMLESS, _NAMES, is_secret_name
+from dsterm.workspace.sources import reasons
 from dsterm.workspace.sources.git_listing import parse_history, parse_index, parse_status, parse_tree
 from dsterm.workspace.sources.ignore_rules import ignore_rules, source_rules
 from dsterm.workspace.sources.reading import blob_name, cut_objects
@@ -93,6 +95,7 @@ def test_names_and_contents_of_any_kind_can_be_judged(name: str, data: bytes) ->
 
 
 @given(st.binary(max_size=200), st.text(max_size=30))
+@example(b"[[]", "[")
 def test_ignore_files_of_any_kind_can_be_read(content: bytes, name: str) -> None:
     assert source_rules({".ignore": content}).says(name) in {"ignored by .ignore", "", None}
     assert ignore_rules("a/.ignore", content).folder == "a/"
@@ -101,6 +104,34 @@ def test_ignore_files_of_any_kind_can_be_read(content: bytes, name: str) -> None
 @given(st.from_regex(r"[a-z_.\-]{0,12}\.(py|js|go|h|md|po|sh)", fullmatch=True))
 def test_most_names_are_known_not_to_be_secret_without_a_match(name: str) -> None:
     assert is_secret_name(name) == (_NAMES.fullmatch(name) is not None and _HARMLESS.fullmatch(name) is None)
+
+
+@given(st.text("[]!^-&|~\\\\az:*", max_size=12))
+def test_sets_of_any_kind_can_be_read(line: str) -> None:
+    assert source_rules({".ignore": line.encode()}).says("a") in {"ignored by .ignore", "", None}
+
+
+def test_a_set_that_is_none_leaves_the_other_rules() -> None:
+    rules = source_rules({".ignore": b"[z-a]\n[[:alpha:]]x\n[+--]\n[[]id[]]\nkept\n"})
+    assert [rules.says(name) for name in ("kept", "[id]", "[z-a]", "ax")] == ["ignored by .ignore"] * 2 + [None] * 2
+
+
+@given(
+    st.lists(
+        st.sampled_from((".env", "id_", "x", "Gen_PB2", "_generated", "secret", "\x07", "é", "İ", " ")), max_size=3
+    ),
+    st.sampled_from(("py", "PY", "go", "js", "svg", "md", "lock", "json", "env", "pem", "")),
+    st.sampled_from(("", "src/", ".ssh/", "vendor/", "a\x07/")),
+    st.booleans(),
+)
+def test_names_known_by_their_ending_are_judged_as_all_others(
+    stem: list[str], ending: str, folder: str, takes_secrets: bool
+) -> None:
+    path = f"{folder}{''.join(stem)}.{ending}"
+    quickly = name_reason(path, takes_secrets=takes_secrets)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reasons, "_USUAL", {})
+        assert name_reason(path, takes_secrets=takes_secrets) == quickly
 
 
 def test_rules_that_would_take_long_are_passed_over() -> None:

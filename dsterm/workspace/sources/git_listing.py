@@ -57,17 +57,13 @@ def parse_index(listing: bytes) -> Index:
     """Take `ls-files --stage -v -z` apart: `TAG MODE BLOB STAGE<tab>PATH` each."""
     records = decode(listing).split("\0")
     records.pop()
-    blobs: dict[str, str] = {}
-    odd: list[str] = []
     # Every name of an object is as long as the first, and so is all that stands before a path.
     tab = records[0].index("\t") if records else 0
     path, stage, end = tab + 1, tab - 1, tab - 2
-    for record in records:
-        if record[:5] == "H 100" and record[stage] == "0":
-            blobs[record[path:]] = record[9:end]
-        else:
-            odd.append(record)
-    return _with_odd(blobs, odd, path) if odd else Index(blobs=blobs)
+    blobs = {record[path:]: record[9:end] for record in records if record[:5] == "H 100" and record[stage] == "0"}
+    if len(blobs) == len(records):
+        return Index(blobs=blobs)
+    return _with_odd(blobs, [one for one in records if one[:5] != "H 100" or one[stage] != "0"], path)
 
 
 def _with_odd(blobs: dict[str, str], odd: list[str], path: int) -> Index:
