@@ -38,7 +38,9 @@ _SCHEMA = (
         PRIMARY KEY ("set", blob)) WITHOUT ROWID""",
     f"PRAGMA user_version = {_VERSION}",
 )
-_ALL = 'SELECT blob, tokens, size, reason FROM counts WHERE "set" = ?'
+_ALL_TEXTS = "SELECT blob, tokens, size FROM counts WHERE \"set\" = ? AND reason = ''"
+"""A row costs by its columns, and hardly one has a reason."""
+_ALL_OTHERS = "SELECT blob, tokens, size, reason FROM counts WHERE \"set\" = ? AND reason <> ''"
 _SOME = """SELECT blob, tokens, size, reason FROM json_each(?) AS wanted
     CROSS JOIN counts ON "set" = ? AND blob = wanted.value"""
 
@@ -65,11 +67,15 @@ class TokenCounts:
             if found is None:
                 return {}
             number, rows = found
+            counts: dict[str, BlobCount] = {}
             if blobs is None or rows <= _SCAN_FACTOR * len(blobs):
-                cursor = connection.execute(_ALL, (number,))
+                texts = connection.execute(_ALL_TEXTS, (number,))
+                counts = {blob: BlobCount(tokens, size) for blob, tokens, size in texts}
+                cursor = connection.execute(_ALL_OTHERS, (number,))
             else:
                 cursor = connection.execute(_SOME, (json.dumps(list(blobs)), number))
-            return {blob: BlobCount(tokens, size, reason) for blob, tokens, size, reason in cursor}
+            counts |= {blob: BlobCount(tokens, size, reason) for blob, tokens, size, reason in cursor}
+            return counts
 
         return self._use(read) or {}
 
