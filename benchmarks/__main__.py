@@ -18,6 +18,7 @@ from benchmarks.counting import measure_counting
 from benchmarks.edits import measure_edits
 from benchmarks.figures import BenchmarkError, Row
 from benchmarks.flood import measure_flood
+from benchmarks.forecasting import measure_forecasting
 from benchmarks.machine import this_machine
 from benchmarks.mentions import measure_mentions
 from benchmarks.one_shot import measure_one_shot
@@ -38,6 +39,7 @@ GROUPS: dict[str, tuple[str, Callable[[Bench], list[Row]]]] = {
     ),
     "edits": ("edits and patches in a file of 10 MB and over 1,000 files, and what half of it takes", measure_edits),
     "mentions": ("the picker of @ over 200,000 paths: first results, all results", measure_mentions),
+    "forecast": ("a key under a forecast after 10 and 1,000 messages, 700,000 tokens attached", measure_forecasting),
     "count": (
         "repositories of 1,000, 5,000 and 20,000 files counted cold, warm and edited, against their ingredients run bare",
         measure_counting,

@@ -17,7 +17,17 @@ from benchmarks.repository import make_repository
 
 # Both have about 2.4 MB, so what differs is the number of files; more would not fit into the window of the model.
 SIZES = ((1_000, 2_400), (5_000, 480))
+_MANY, _FEW_BYTES = 20_000, 20
 _MEGABYTE = 1_000_000
+
+
+class Attached(msgspec.Struct, frozen=True, kw_only=True):
+    """Wall seconds, the longest that the event loop stood still, and what was attached."""
+
+    wall: float
+    pause: float
+    files: int
+    tokens: int
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +63,27 @@ def measure_attach(bench: Bench) -> list[Row]:
             names = [f"attach-{files}-{number}" for number in range(min(bench.runs, 3) + 1)]
             rounds = [_round(bench, url, repository, home) for home in names][1:]
             _add_rows(sheet, f"{files:,} files", rounds)
+    _add_pauses(sheet, bench)
     return sheet.rows
+
+
+def _add_pauses(sheet: Sheet, bench: Bench) -> None:
+    """How long the screen would stand still: wall time, so on a busy machine the shortest run says most."""
+    bench.tell(f"attaching {_MANY:,} files beside a ticking event loop")
+    repository = bench.folder / "many"
+    repository.mkdir()
+    make_repository(repository, _MANY, _FEW_BYTES)
+    name = f"{_MANY:,} files through the engine, longest pause of the event loop"
+    runs = [_pause(bench, repository, f"pause-{number}") for number in range(min(bench.runs, 3))]
+    sheet.add(f"{name}, cold", "ms", [1000 * cold.pause for cold, _ in runs], stretch(100))
+    sheet.add(f"{name}, again", "ms", [1000 * warm.pause for _, warm in runs], stretch(100))
+
+
+def _pause(bench: Bench, repository: Path, home: str) -> tuple[Attached, Attached]:
+    environment = {**bench.environment(home), "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = (sys.executable, "-m", "benchmarks.attach_child", str(repository))
+    cold, warm = (run_child(command, environment=environment, folder=bench.workspace).output for _ in range(2))
+    return msgspec.json.decode(cold, type=Attached), msgspec.json.decode(warm, type=Attached)
 
 
 def _round(bench: Bench, url: str, repository: Path, home: str) -> Round:

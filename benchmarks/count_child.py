@@ -62,7 +62,7 @@ async def run(repository: Path, table: Path, *, with_ages: bool) -> Counted:
     parts = _Parts(sources, V4Counter(), TokenCounts(table), TokenOutline())
     told: list[WorkState] = []
     await _warm_up(door, repository)
-    with _pauses() as pauses:
+    with watched_pauses() as pauses:
         cpu, wall = cpu_seconds(), time.perf_counter()
         survey = await count_source(parts, str(repository), PackChoice(), told.append)
         if with_ages:
@@ -86,7 +86,7 @@ async def _warm_up(door: GitDoor, repository: Path) -> None:
 
 
 @contextmanager
-def _pauses() -> Iterator[list[float]]:
+def watched_pauses() -> Iterator[list[float]]:
     """How much later than asked for a timer of the event loop came, each time."""
     late: list[float] = []
 
