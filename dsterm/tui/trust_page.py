@@ -23,8 +23,8 @@ from dsterm.tui.themes import adopt
 _MEANS = (
     (
         "with trust",
-        "dsterm reads the project's own settings, which can only tighten yours, asks git what has changed, "
-        "and /commit may run the project's hooks.",
+        "dsterm reads the project's own settings, which can only tighten yours, the model follows its AGENTS.md, "
+        "git is asked what has changed, and /commit may run the project's hooks.",
     ),
     ("without", "None of that is read. Files, search, edits and commands work all the same, as you allow them."),
     ("either way", "Trust is no permission to run anything: your permission mode decides that, here as anywhere."),

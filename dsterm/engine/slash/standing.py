@@ -10,7 +10,7 @@ from dsterm.core.models import ModelCard, Price
 from dsterm.engine.live import LiveSession
 from dsterm.engine.steps.requests import context_tokens
 from dsterm.render.probe_words import probe_words
-from dsterm.render.wording import format_share, format_tokens
+from dsterm.render.wording import format_count, format_share, format_tokens
 from dsterm.store.sessions import SessionSummary
 
 _WIDTH = 75
@@ -66,7 +66,11 @@ def status_report(live: LiveSession) -> str:
     used, is_estimate = context_tokens(live)
     window = live.model.context_window
     saved = "" if live.journal.is_saved else " (not saved)"
-    branch = f", branch {live.repo.branch}, {live.repo.dirty_files} changed files" if live.repo.branch else ""
+    branch = (
+        f", branch {live.repo.branch}, {format_count(live.repo.dirty_files, 'changed file')}"
+        if live.repo.branch
+        else ""
+    )
     lines = [
         f"session      {live.journal.session_id}{saved}",
         f"provider     {live.provider.title} at {live.provider.base_url}",

@@ -7,9 +7,12 @@ import asyncio
 from dsterm.core.errors import UsageError
 from dsterm.engine.live import LiveSession
 
-_TRUSTED = "Its own settings are read (they can only tighten), git says how many files changed, and /commit works."
+_TRUSTED = (
+    "Its own settings are read (they can only tighten), the model follows its AGENTS.md, git says how many files changed, and"
+    " /commit works."
+)
 _NOT_TRUSTED = (
-    "Nothing of its own settings is read, and git only lists its files. Tools and permissions work as anywhere."
+    "Neither its own settings nor its AGENTS.md are read, and git only lists its files. Tools and permissions work as anywhere."
 )
 
 
