@@ -8,6 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -36,7 +37,7 @@ class CatalogTables:
     """The tables of both files; `losses` is the table of prefix losses. SettingsError for a file that can't be used."""
 
     def __init__(self, user_file: Path | None) -> None:
-        shipped = _read(_SHIPPED)
+        shipped = _shipped()
         has_own = user_file is not None and user_file.is_file()
         self._file = user_file if has_own and user_file is not None else _SHIPPED
         own = _read(self._file) if has_own else {}
@@ -115,6 +116,12 @@ def _table(file: Path, key: str, value: object) -> Table:
     if not isinstance(value, dict):
         raise _unusable(file, key, "must be a table")
     return value
+
+
+@cache
+def _shipped() -> Table:
+    """Read once: a start needs it for the first page and again for the engine."""
+    return _read(_SHIPPED)
 
 
 def _read(file: Path) -> dict[str, object]:
