@@ -497,6 +497,15 @@ async def test_every_line_stays_within_the_screen(start: Start, size: tuple[int,
         assert "$" in screen_text(app)[-4]
 
 
+async def test_a_narrow_screen_still_names_the_row_and_all_tokens(start: Start) -> None:
+    async with start(FakeConversation(), size=(50, 20)) as (app, pilot):
+        page = await opened(app, pilot)
+        await go_to(page, pilot, "docs/guide.md")
+        rows = screen_text(app)
+        assert any(line.startswith(" docs/guide.md ") and "Pro $" in line for line in rows)
+        assert any(" tokens " in line and line.rstrip().endswith("%") for line in rows)
+
+
 async def test_without_colour_the_box_and_a_word_tell_it_all(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with start(FakeConversation()) as (app, pilot):

@@ -9,6 +9,7 @@ import msgspec
 from dsterm.core.attachments import PackChoice, Preset, Survey, WorkStage, WorkState
 from dsterm.render.clean import clean_code, clean_line
 from dsterm.render.style import EMPTY, Line, Span, Style, clipped, spread
+from dsterm.render.width import cells
 from dsterm.render.wording import format_count, format_money, format_share, format_tokens
 from dsterm.tui.attach.folders import Folder
 from dsterm.tui.attach.row_lines import Scale, by_size, token_words
@@ -142,7 +143,8 @@ def _totals(tree: AttachTree, scale: Scale, width: int) -> Line:
     )
     words = f" {total.files:,} of {format_count(len(tree.files), 'file')} · "
     tokens = f"{token_words(total.tokens, is_guess=total.is_guess)} tokens "
-    return spread((Span(words), Span(tokens, bold=True)), (*bar, Span(f"{format_share(share)} of the window ")), width)
+    of = " of the window " if width >= _NARROW else " "
+    return spread((Span(words), Span(tokens, bold=True)), (*bar, Span(f"{format_share(share)}{of}")), width)
 
 
 def _money(tokens: int, scale: Scale, width: int) -> tuple[Span, ...]:
@@ -191,7 +193,11 @@ def _here(tree: AttachTree, here: Folder | int | None, scale: Scale, width: int)
         f"{clean_line(prices.title)} " + " / ".join(format_money(dollars) for dollars in prices.dollars(tokens))
         for prices in by_size(scale.prices)
     ]
-    return spread(left, (Span(f"{'  '.join(money)} ", Style.DIM),), width)
+    words = "  ".join(money)
+    if cells(words) > width * 2 // 3 and scale.prices:
+        # The path keeps a third: the chosen model's prices must do.
+        words = money[by_size(scale.prices).index(scale.prices[0])]
+    return spread(left, (Span(f"{words} ", Style.DIM),), width)
 
 
 def _keys(width: int) -> Line:
