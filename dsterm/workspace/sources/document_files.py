@@ -10,6 +10,7 @@ from dsterm.core.attachments import SourceFile
 from dsterm.core.left_out_reasons import is_final
 from dsterm.workspace.sources.documents import (
     DOCUMENT,
+    LAST_LETTERS,
     form_of,
     is_document,
     is_packed_document,
@@ -37,7 +38,9 @@ def find_documents(
     """
     documents: dict[str, str] = {}
     found: dict[int, SourceFile] = {}
-    for place, file in enumerate(files):
+    ended = [place for place, file in enumerate(files) if file.path[-1:] in LAST_LETTERS]
+    for place in ended:
+        file = files[place]
         if not is_document(file.path):
             continue
         form = form_of(file.path)

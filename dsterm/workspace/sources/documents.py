@@ -30,6 +30,8 @@ _RULES = 1
 _FORMS = {".pdf": "pdf", ".docx": "docx", ".html": "html", ".htm": "html", ".xhtml": "html"}
 _ENDINGS = tuple(_FORMS)
 _LONGEST_ENDING = max(map(len, _ENDINGS))
+LAST_LETTERS = "".join({letter for ending in _ENDINGS for letter in (ending[-1], ending[-1].upper())})
+"""With which the names of documents end: nearly all others are known by that, without a call."""
 _LIBRARIES = {"pdf": "pypdf", "docx": "mammoth"}
 _READER = ("-P", "-W", "ignore", "-m", "dsterm.workspace.sources.document_reader")
 _PATIENCE = 150.0
