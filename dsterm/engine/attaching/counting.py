@@ -71,7 +71,7 @@ async def count_source(
                 await fill(await asyncio.to_thread(work.counted))
                 filled = time.monotonic()
         tell(work.state)
-    return await asyncio.to_thread(work.counted)
+    return work.counted()
 
 
 def document_kind(reader: str) -> str:
@@ -229,8 +229,11 @@ class _Counting:
     def _load(self, kinds: Sequence[str], blobs: Sequence[str]) -> _Known:
         """What the table knows of blobs, each with the kind of its file."""
         known: dict[str, Mapping[str, BlobCount]] = {}
+        present = set(kinds)
         for kind in self._fresh:
-            wanted = [blob for one, blob in zip(kinds, blobs, strict=True) if blob and one == kind]
+            wanted: Sequence[str] = ()
+            if kind in present:
+                wanted = [blob for one, blob in zip(kinds, blobs, strict=True) if blob and one == kind]
             known[kind] = self._table.load(self._counter.name, wanted, kind) if wanted else {}
         return known
 
