@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from dsterm.context.told_change import shown_path
 from dsterm.core.attachments import LeftOut, Level, PackChoice, Preset, Survey
 from dsterm.core.left_out_reasons import NOT_CHOSEN
 
@@ -122,7 +123,7 @@ def _place(survey: Survey) -> str:
     if survey.place is None:
         return "These files are not in the workspace; tools can't reach them."
     return (
-        f"Paths are relative to {survey.place}/ in the workspace."
+        f"Paths are relative to {shown_path(survey.place + '/')} in the workspace."
         if survey.place
         else "Paths are relative to the workspace."
     )

@@ -24,7 +24,8 @@ def write_markdown(content: PackContent) -> str:
 def write_xml(contents: Sequence[PackContent]) -> str:
     """For each a `pack` of `file` elements with their texts, then a `table` of all files, the `fact`s and what is `left-out`.
 
-    A text that XML can't hold is in base64, as its attribute `encoding` says; so is a path, in `path-base64`.
+    A text that XML can't hold is in base64, as its attribute `encoding` says; so is a path with characters nobody sees, in
+    `path-base64`.
     """
     lines = (line for content in contents for line in _xml(content))
     return "".join([f"{_XML_BEGIN}\n<packs>\n", *(f"{line}\n" for line in lines), "</packs>\n"])
@@ -95,7 +96,7 @@ def _xml(content: PackContent) -> Iterator[str]:
 
 
 def _path(path: str) -> str:
-    if _NOT_IN_XML.search(path):
+    if _NOT_IN_XML.search(path) or not path.isprintable():
         return f'path-base64="{base64.b64encode(path.encode("utf-8", "surrogateescape")).decode()}"'
     return f"path={quoteattr(path)}"
 

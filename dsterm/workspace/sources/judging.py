@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from dsterm.core.attachments import SourceFile
+from dsterm.core.errors import UsageError
 from dsterm.core.left_out_reasons import HOLDS_KEYS, MISSING, ODD_NAME, OWN
 from dsterm.workspace.files.inside import Inside
 from dsterm.workspace.git.git_head import find_work_tree
@@ -18,6 +19,9 @@ from dsterm.workspace.sources.listed import Listed
 from dsterm.workspace.sources.plain_folder import read_small
 from dsterm.workspace.sources.reading import cut_objects
 from dsterm.workspace.sources.reasons import GENERATED, VENDORED, name_reasons, size_reason
+
+_MOST_BYTES = 16_000_000
+"""Of all ignore and attributes files of a source."""
 
 _ATTRIBUTES = {"linguist-generated": GENERATED, "linguist-vendored": VENDORED}
 
@@ -99,8 +103,10 @@ class Judge(msgspec.Struct, frozen=True, kw_only=True):
                 reasons[path] = ignored.says(prefix + path) or _by_attributes(prefix + path, reason, books)
 
     def _closed_below(self) -> list[str]:
+        if any(self.folder.is_relative_to(closed) for closed in self.closed):
+            return [""]
         below = [closed for closed in self.closed if closed.is_relative_to(self.folder)]
-        return [f"{closed.relative_to(self.folder).as_posix()}/" if closed != self.folder else "" for closed in below]
+        return [f"{closed.relative_to(self.folder).as_posix()}/" for closed in below]
 
 
 def _by_attributes(path: str, reason: str, books: Iterable[tuple[str, RuleBook]]) -> str:
@@ -119,9 +125,10 @@ def _rule_files(paths: Iterable[str]) -> list[str]:
 
 
 def _contents(top: Path, paths: Iterable[str]) -> dict[str, bytes]:
-    """What the small files at `paths` hold, of those that can be read without following a link."""
+    """What the small files at `paths` hold, of those that can be read without following a link. UsageError for too much."""
     inside = Inside(top)
     contents = {}
+    size = 0
     for path in paths:
         parent, _, name = path.rpartition("/")
         try:
@@ -131,6 +138,11 @@ def _contents(top: Path, paths: Iterable[str]) -> dict[str, bytes]:
             continue  # Gone, or behind a link.
         if content is not None:
             contents[path] = content
+            size += len(content)
+            if size > _MOST_BYTES:
+                raise UsageError(
+                    f"The files of rules come to more than {_MOST_BYTES:,} bytes. Attach a folder further down."
+                )
     return contents
 
 

@@ -49,7 +49,7 @@ class _Walk:
         self._top = top
         self._inside = Inside(top, closed=closed)
         self._enters = {one.strip("/") for one in enters}
-        self._ignored = RuleBook(())
+        self._ignored = RuleBook()
 
     def steps(self) -> Iterator[int]:
         """Walk on, giving the number of files from time to time."""
