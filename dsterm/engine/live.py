@@ -36,7 +36,7 @@ from dsterm.engine.journal import Journal
 from dsterm.engine.kept_elsewhere import MOST_KEPT, KeptElsewhere, left_behind
 from dsterm.engine.parts import EngineParts, RepoState
 from dsterm.engine.questions import PendingQuestions
-from dsterm.engine.session import Session
+from dsterm.engine.session import Place, Session
 from dsterm.engine.steps.learned import Learned
 from dsterm.engine.undoing.change_history import ChangeHistory
 from dsterm.policy.permissions import Rules
@@ -88,6 +88,7 @@ class LiveSession:
         self.kept_elsewhere: tuple[KeptElsewhere, ...] = ()
         self.model = model
         self.mode = mode
+        self.begun_at = Place(provider=model.provider, model=model.id, mode=mode)
         self.permission_mode = parts.config.permission_mode
         self.granted: frozenset[Effect] = frozenset()
         self.granted_calls: frozenset[str] = frozenset()

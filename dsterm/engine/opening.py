@@ -15,7 +15,7 @@ from dsterm.engine.journal import Journal, Log
 from dsterm.engine.live import LiveSession, RunTotals
 from dsterm.engine.masked_log import MaskedLog
 from dsterm.engine.parts import EngineParts
-from dsterm.engine.session import Session
+from dsterm.engine.session import Place, Session
 
 if TYPE_CHECKING:
     from dsterm.llm.catalog import Catalog
@@ -49,6 +49,7 @@ class Opening:
         """A new session with the choices of `former`."""
         live = self.new()
         live.model, live.mode = former.model, former.mode
+        live.begun_at = Place(provider=live.model.provider, model=live.model.id, mode=live.mode)
         live.follow(former)
         return live
 

@@ -259,3 +259,14 @@ async def test_how_good_forecasts_were_is_told(world: World) -> None:
     assert "last 1: 100 % inside the band, input error" in text_of(await do(engine, "/forecast"))
     await play(engine, "hi")
     assert "forecasts, last 2: 50 % inside the band" in text_of(await do(engine, "/stats"))
+
+
+async def test_before_the_first_send_a_switch_shows_what_it_would_have_cost_before(world: World) -> None:
+    engine = world.engine(ScriptedProvider([]))
+    plain = engine.forecast("hello there")
+    await do(engine, "/flash")
+    found = engine.forecast("hello there")
+    assert found.was == plain.forecast
+    assert found.forecast.dollars < plain.forecast.dollars
+    await do(engine, "/pro")
+    assert engine.forecast("hello there").was is None

@@ -80,12 +80,13 @@ def _extra(forecast: Forecast, model: ModelCard) -> Decimal | None:
 
 
 def _was(live: LiveSession, addition: Addition) -> Forecast | None:
-    """The same send as the last one went, where another model or mode is chosen since."""
+    """The same send as the last one went, or would have gone when the session began, where another choice was made since."""
     sent = live.session.sent
-    if sent is None or (sent.provider, sent.model, sent.mode) == _chosen(live):
+    place = live.begun_at if sent is None else sent.place
+    if (place.provider, place.model, place.mode) == _chosen(live):
         return None
-    former = card_at(live, sent.place)
-    return None if former is None else _sent_with(live, addition, live.card(former), sent.mode)
+    former = card_at(live, place)
+    return None if former is None else _sent_with(live, addition, live.card(former), place.mode)
 
 
 def _chosen(live: LiveSession) -> tuple[str, str, ThinkingMode]:
@@ -101,7 +102,7 @@ def _because(live: LiveSession, forecast: Forecast) -> tuple[NewBecause, str]:
     if _chosen(live) != (sent.provider, sent.model, sent.mode) and _is_lost(live, sent):
         return _switched(live, sent, forecast)
     if not _is_fresh(live, sent):
-        return NewBecause.AGE, "it was last sent more than 3 h ago, so the cache may have let it go"
+        return NewBecause.AGE, "it was last sent too long ago, so the cache has likely let it go"
     if attached:
         return NewBecause.ATTACHED, attached
     usage = live.session.last_usage
