@@ -6,6 +6,7 @@ the model's summary stands behind them, marked as data.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
@@ -78,9 +79,11 @@ def summary_message(standing: Standing, summary: str, most: int) -> str:
         " again before you change it.]",
         *standing.notes,
         *_listed("The user's prompts so far, word for word", _quoted(standing.prompts, most)),
-        *_listed("Files changed so far", [f"- {line}" for line in _newest(standing.changed)]),
-        *_listed("Files read so far", [f"- {line}" for line in _newest(standing.read)]),
-        *_listed("The tasks as they are", [f"- [{_MARKS[task.state]}] {task.content}" for task in standing.tasks]),
+        *_listed("Files changed so far", [f"- {_one_line(line)}" for line in _newest(standing.changed)]),
+        *_listed("Files read so far", [f"- {_one_line(line)}" for line in _newest(standing.read)]),
+        *_listed(
+            "The tasks as they are", [f"- [{_MARKS[task.state]}] {_one_line(task.content)}" for task in standing.tasks]
+        ),
         "What else was said and found out, summed up:",
         mark_data("summary of the conversation", summary),
     ]
@@ -98,6 +101,11 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
 def _newest(lines: Sequence[str]) -> list[str]:
     more = len(lines) - _MOST_FILES
     return [*lines[-_MOST_FILES:], *([f"and {more} more, longer ago"] if more > 0 else [])]
+
+
+def _one_line(text: str) -> str:
+    """A name or a task as it is, or as JSON where it could pass for a line of dsterm's."""
+    return text if text.isprintable() else json.dumps(text, ensure_ascii=not text.replace("\n", " ").isprintable())
 
 
 def _quoted(prompts: Sequence[str], most: int) -> list[str]:
