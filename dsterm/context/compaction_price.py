@@ -11,7 +11,7 @@ from dsterm.core.pricing import prompt_cost
 
 
 class CompactionQuote(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens of the next prompt `before` and `after`; `once` is what the summary and reading anew cost, `saves` is for each turn."""
+    """Tokens of the next prompt `before` and `after`; `once`: what the summary and reading anew cost; `saves`: each turn."""
 
     before: int
     after: int

@@ -45,7 +45,7 @@ def effort_tokens(model: ModelCard, mode: ThinkingMode) -> int:
 
 
 class _Sums(NamedTuple):
-    """Tokens up to a place in the conversation: `said`, the reasoning, and what of that lies before the newest prompt or result."""
+    """Tokens up to a place in the conversation: `said`, the reasoning, what of that lies before the newest prompt or result."""
 
     said: int = 0
     thought: int = 0

@@ -11,7 +11,9 @@ _TRUSTED = (
     "Its own settings are read (they can only tighten), the model follows its AGENTS.md, git says how many files changed, and"
     " /commit works."
 )
-_NOT_TRUSTED = "Neither its own settings nor its AGENTS.md are read, and git only lists its files. Tools and permissions work as anywhere."
+_NOT_TRUSTED = (
+    "Neither its own settings nor its AGENTS.md are read, and git only lists its files. Tools and permissions work as anywhere."
+)
 
 
 async def trust(live: LiveSession, words: list[str]) -> None:
