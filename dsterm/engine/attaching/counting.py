@@ -116,8 +116,9 @@ class _Counting:
         blobs = [file.blob for file in files]
         look_up = self._load(kinds, blobs)
         counts = [*map(look_up[_USUAL].get, blobs)]
-        for place in [place for place, kind in enumerate(kinds) if kind != _USUAL]:
-            counts[place] = look_up[kinds[place]].get(blobs[place])
+        if kinds.count(_USUAL) < len(kinds):
+            for place in [place for place, kind in enumerate(kinds) if kind != _USUAL]:
+                counts[place] = look_up[kinds[place]].get(blobs[place])
         # Calls take most of the time here, so what is the usual is written out.
         self._files = [
             SourceFile(path=file.path, blob=file.blob, size=count.size, tokens=count.tokens, reason=file.reason)
