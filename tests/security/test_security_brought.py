@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -223,3 +224,35 @@ def test_instructions_are_not_read_before_the_folder_is_trusted(world):
     untrusted.stood()
     assert "quiet-harbour-instructions" not in untrusted.wire + "".join(untrusted.kept.values())
     assert "quiet-harbour-instructions" in world.attack([]).wire
+
+
+CHANGES = {
+    "a-link-to-it": lambda repo: ((repo / "README.md").unlink(), (repo / "README.md").symlink_to(".env")),
+    "a-link-outside": lambda repo: (
+        (repo / "README.md").unlink(),
+        (repo / "README.md").symlink_to("../outside/secret.txt"),
+    ),
+    "a-folder-that-is-a-link": lambda repo: (
+        (repo / "src").rename(repo / "was"),
+        (repo / "src").symlink_to("../outside"),
+        (repo / ".." / "outside" / "shop.py").write_text(OUTSIDE_SECRET),
+    ),
+    "a-new-secret-file": lambda repo: (repo / "new.pem").write_text(FILE_SECRET),
+    "one-that-took-its-name": lambda repo: (repo / "README.md").rename(repo / "secrets.yaml").write_text(FILE_SECRET),
+    "a-pipe": lambda repo: ((repo / "README.md").unlink(), os.mkfifo(repo / "README.md")),
+    "a-repository-elsewhere": lambda repo: (
+        (repo / ".git").rename(repo.parent / "other.git"),
+        (repo / ".git").write_text("gitdir: ../other.git\n"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_no_change_of_what_is_attached_tells_a_secret(world, vault, name):
+    commit_all(world.repo)
+    world.attack([], "--attach", ".").stood()
+    CHANGES[name](world.repo)
+    world.put("seen.py", "seen = 1\n")
+    again = world.attack([], "--continue")
+    assert_silent(again)
+    assert "+seen = 1" in again.wire
