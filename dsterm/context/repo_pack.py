@@ -57,7 +57,7 @@ def arrange_files(source: PackSource) -> PackContent:
     if not content.table:
         why = "that are chosen; give other globs or another preset"
         reasons = {file.reason for file in source.survey.files}
-        if reasons and all(reasons):
+        if all(reasons):
             why = "to attach; name another folder or repository"
             if len(reasons) == 1:
                 why = f"to attach: {reasons.pop()}"

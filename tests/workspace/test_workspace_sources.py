@@ -210,6 +210,15 @@ async def test_what_is_no_source_or_revision_is_said_in_words(sources: Sources) 
         await survey(sources, "no/such/folder")
 
 
+async def test_what_is_fetched_into_a_folder_of_our_own_is_not_our_own(
+    repo: Path, sources: Sources, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    own = Sources(sources._door, repo, clones=cache / "clones", closed=(cache,), cap=CAP)
+    found = await survey(own, f"file://{repo}")
+    assert found.files and not any(file.reason for file in found.files)
+
+
 async def test_a_url_is_fetched_into_the_cache_with_progress(
     repo: Path, git: Git, sources: Sources, tmp_path: Path
 ) -> None:

@@ -29,7 +29,7 @@ Tell = Callable[[WorkState], None]
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
     """A source that was found: where its files are, `revision` (a full commit) when in git's objects, and the listing.
 
-    `is_single`: one file was named.
+    `is_single`: one file was named. `is_fetched`: it lies in dsterm's own folder of clones.
     """
 
     folder: Path
@@ -37,6 +37,7 @@ class _Found(msgspec.Struct, frozen=True, kw_only=True):
     revision: str = ""
     is_repository: bool = True
     is_single: bool = False
+    is_fetched: bool = False
 
 
 class Sources:
@@ -65,7 +66,9 @@ class Sources:
             tell(WorkState(stage=WorkStage.LISTING))
             found = await self._local(parsed, choice, tell)
         changed = await self._changed(found, choice)
-        judge = Judge(folder=found.folder, cap=self._cap, closed=self._closed, takes_secrets=choice.takes_secrets)
+        # What was fetched lies in a folder of dsterm's own, and is none of dsterm's own files.
+        closed = () if found.is_fetched else self._closed
+        judge = Judge(folder=found.folder, cap=self._cap, closed=closed, takes_secrets=choice.takes_secrets)
         if found.revision:
             judged = await judge.of_commit(Repository(door=self._required_door(), folder=found.folder), found.listed)
         else:
@@ -117,7 +120,7 @@ class Sources:
         tell(WorkState(stage=WorkStage.LISTING))
         repository = Repository(door=door, folder=folder)
         commit = await repository.commit(ref)
-        return _Found(folder=folder, listed=await list_commit(repository, commit), revision=commit)
+        return _Found(folder=folder, listed=await list_commit(repository, commit), revision=commit, is_fetched=True)
 
     async def _local(self, source: LocalSource, choice: PackChoice, tell: Tell) -> _Found:
         is_file = source.folder.is_file()
