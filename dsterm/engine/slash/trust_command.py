@@ -12,7 +12,8 @@ _TRUSTED = (
     " /commit works."
 )
 _NOT_TRUSTED = (
-    "Neither its own settings nor its AGENTS.md are read, and git only lists its files. Tools and permissions work as anywhere."
+    "Neither its own settings nor its AGENTS.md are read, and git only lists its files."
+    " Tools and permissions work as anywhere."
 )
 
 
